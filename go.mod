@@ -1,0 +1,3 @@
+module clientele
+
+go 1.26.0
