@@ -1,0 +1,282 @@
+package dynamo
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/oklog/ulid/v2"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/timeline"
+)
+
+type activityRecord struct {
+	At      int64         `json:"at"`
+	Kind    timeline.Kind `json:"k"`
+	Source  string        `json:"s,omitempty"`
+	Ref     string        `json:"r,omitempty"`
+	Changed []string      `json:"c,omitempty"`
+	Values  [][2]string   `json:"v,omitempty"`
+}
+
+// newULID sorts by the moment; two of one millisecond sort by chance.
+func newULID(at time.Time) (string, error) {
+	id, err := ulid.New(ulid.Timestamp(at), rand.Reader)
+	if err != nil {
+		return "", fmt.Errorf("making an id for %s: %w", at, err)
+	}
+	return id.String(), nil
+}
+
+func activityItem(pk string, a timeline.Activity) (item, error) {
+	if a.ID == "" {
+		id, err := newULID(a.At)
+		if err != nil {
+			return nil, err
+		}
+		a.ID = id
+	}
+	r := activityRecord{At: micros(a.At), Kind: a.Kind, Source: a.Source, Ref: a.Ref, Changed: a.Changed}
+	for _, v := range a.Values {
+		r.Values = append(r.Values, [2]string{v.Name, v.Text})
+	}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("packing an activity: %w", err)
+	}
+	it := key(pk, a.ID)
+	it["t"], it["sv"], it["body"] = str("activity"), num(schemaVersion), str(string(body))
+	return it, nil
+}
+
+func activityOf(it item) (timeline.Activity, error) {
+	var r activityRecord
+	if err := json.Unmarshal([]byte(text(it, "body")), &r); err != nil {
+		return timeline.Activity{}, fmt.Errorf("unpacking activity %s: %w", text(it, "SK"), err)
+	}
+	a := timeline.Activity{ID: text(it, "SK"), At: fromMicros(r.At), Kind: r.Kind, Source: r.Source, Ref: r.Ref, Changed: r.Changed}
+	for _, v := range r.Values {
+		a.Values = append(a.Values, timeline.Value{Name: v[0], Text: v[1]})
+	}
+	return a, nil
+}
+
+func (b *Book) withActivities(writes []types.TransactWriteItem, id crm.ContactID, acts []timeline.Activity) ([]types.TransactWriteItem, error) {
+	for _, a := range acts {
+		it, err := activityItem(activityPK(b.site.ID, id), a)
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}})
+	}
+	return writes, nil
+}
+
+// Timeline implements contact.Book. The making of the contact, its last entry,
+// is derived from its origin and stored nowhere else.
+func (b *Book) Timeline(ctx context.Context, id crm.ContactID, limit int, after string) ([]timeline.Activity, string, error) {
+	c, err := b.Get(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	if after == "" {
+		after = orderPrefix // ULIDs sort before it
+	}
+	items, _, err := b.t.query(ctx, b.site.ID, query{
+		pk: activityPK(b.site.ID, c.ID), cond: "AND SK < :after",
+		values: item{":after": str(after)}, limit: int32(limit + 1),
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	next := ""
+	if len(items) > limit {
+		items = items[:limit]
+		next = text(items[limit-1], "SK")
+	}
+	acts := make([]timeline.Activity, 0, len(items)+1)
+	for _, it := range items {
+		a, err := activityOf(it)
+		if err != nil {
+			return nil, "", err
+		}
+		acts = append(acts, a)
+	}
+	if next == "" {
+		acts = append(acts, timeline.Activity{ID: "created", At: c.CreatedAt, Kind: timeline.Created, Source: c.Origin.Source})
+	}
+	return acts, next, nil
+}
+
+// KeepSubmission stores a submission under its form alone: one that names nobody,
+// or that a robot seems to have sent.
+func (b *Book) KeepSubmission(ctx context.Context, form string, a timeline.Activity, until time.Time) error {
+	it, err := activityItem(submissionPK(b.site.ID, form), a)
+	if err != nil {
+		return err
+	}
+	if !until.IsZero() {
+		it["ttl"] = num(until.Unix())
+	}
+	return b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}})
+}
+
+// Submissions gives what is kept under a form, newest first, at most limit.
+func (b *Book) Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error) {
+	items, _, err := b.t.query(ctx, b.site.ID, query{pk: submissionPK(b.site.ID, form), limit: int32(limit)})
+	if err != nil {
+		return nil, err
+	}
+	acts := make([]timeline.Activity, 0, len(items))
+	for _, it := range items {
+		a, err := activityOf(it)
+		if err != nil {
+			return nil, err
+		}
+		acts = append(acts, a)
+	}
+	return acts, nil
+}
+
+// tombstoneFor is how long the tombstone of a contact without orders stays.
+const tombstoneFor = 30 * 24 * time.Hour
+
+// Delete implements contact.Book: first one transaction that ends the contact and
+// frees its identities, with a mark that its timeline is still to be cleared;
+// then the timeline; then the mark goes.
+func (b *Book) Delete(ctx context.Context, id crm.ContactID, now time.Time, check func(contact.Contact) error) error {
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return err
+			}
+		}
+		it, err := b.slotItem(ctx, id)
+		if err != nil {
+			return err
+		}
+		if number(it, "sweep") != 0 {
+			return b.sweep(ctx, id, now)
+		}
+		c, ok, err := contactOf(it)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return notFound()
+		}
+		if err := check(c); err != nil {
+			return err
+		}
+		writes, err := b.death(ctx, &c, it, now)
+		if err != nil {
+			return err
+		}
+		err = b.t.commit(ctx, b.site.ID, writes...)
+		var l *lost
+		if !asLost(err, &l) {
+			if err != nil {
+				return err
+			}
+			return b.sweep(ctx, id, now)
+		}
+	}
+	return busy()
+}
+
+func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, now time.Time) ([]types.TransactWriteItem, error) {
+	names := map[string]string{"#o": "owner"}
+	values := item{":v": num(c.Version), ":gone": num(now.Unix()), ":one": num(1)}
+	expr, cond := "SET gone = :gone, sweep = :one REMOVE body, slim, rev, v", "v = :v"
+	if owner := text(stored, "owner"); owner == string(c.ID) {
+		expr, cond = expr+", #o", cond+" AND #o = :me"
+		values[":me"] = str(owner)
+	} else { // somebody else may have this slot's identity, and keeps it
+		names = nil
+	}
+	writes := []types.TransactWriteItem{{Update: &types.Update{
+		TableName: b.t.name, Key: slotKey(&b.site, c.ID), UpdateExpression: &expr, ConditionExpression: &cond,
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}}
+	var others []crm.Identity
+	for _, i := range c.Identities() {
+		if i.Slot(b.site.Secret) != c.ID {
+			others = append(others, i)
+		}
+	}
+	if len(others) == 0 {
+		return writes, nil
+	}
+	slots, err := b.slots(ctx, others)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range others {
+		writes = append(writes, b.release(o.Slot(b.site.Secret), c.ID, slots[i]))
+	}
+	return writes, nil
+}
+
+// sweep clears the timeline of a deleted contact. Orders stay, without what
+// tells whose they were. It can stop anywhere and be called again.
+func (b *Book) sweep(ctx context.Context, id crm.ContactID, now time.Time) error {
+	pk, orders := activityPK(b.site.ID, id), false
+	var start item
+	for {
+		items, next, err := b.t.query(ctx, b.site.ID, query{pk: pk, forward: true, limit: 25, start: start})
+		if err != nil {
+			return err
+		}
+		var writes []types.TransactWriteItem
+		for _, it := range items {
+			k := key(pk, text(it, "SK"))
+			if text(it, "t") != "order" {
+				writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: k}})
+				continue
+			}
+			orders = true
+			w, err := b.anonymiseOrder(it)
+			if err != nil {
+				return err
+			}
+			writes = append(writes, w)
+		}
+		if len(writes) > 0 {
+			if err := b.t.commit(ctx, b.site.ID, writes...); err != nil {
+				var l *lost
+				if asLost(err, &l) { // an order changed meanwhile: read the page again
+					continue
+				}
+				return err
+			}
+		}
+		if start = next; start == nil {
+			break
+		}
+	}
+	u := &types.Update{
+		TableName: b.t.name, Key: slotKey(&b.site, id),
+		UpdateExpression: ptr("REMOVE sweep"), ConditionExpression: ptr("attribute_exists(gone)"),
+	}
+	if !orders {
+		// Nothing of the old contact is left, so the tombstone may go. Where orders
+		// stay it stays too: a new life under this id would inherit them.
+		u.UpdateExpression = ptr("SET #ttl = :ttl REMOVE sweep")
+		u.ConditionExpression = ptr("attribute_exists(gone) AND attribute_not_exists(#o)")
+		u.ExpressionAttributeNames = map[string]string{"#ttl": "ttl", "#o": "owner"}
+		u.ExpressionAttributeValues = item{":ttl": num(now.Add(tombstoneFor).Unix())}
+	}
+	err := b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})
+	var l *lost
+	if asLost(err, &l) && number(l.items[0], "gone") != 0 { // somebody new has the address already
+		u.UpdateExpression, u.ConditionExpression = ptr("REMOVE sweep"), ptr("attribute_exists(gone)")
+		u.ExpressionAttributeNames, u.ExpressionAttributeValues = nil, nil
+		err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})
+	}
+	return err
+}

@@ -1,0 +1,407 @@
+package dynamo
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/timeline"
+)
+
+var _ contact.Book = (*Book)(nil)
+
+func notFound() error {
+	return crm.Errorf(crm.NotFound, "there is no such contact on this site")
+}
+
+// slotItem reads a slot; nil if nothing is there.
+func (b *Book) slotItem(ctx context.Context, id crm.ContactID) (item, error) {
+	if !id.Valid() {
+		return nil, nil
+	}
+	return b.t.get(ctx, b.site.ID, slotKey(&b.site, id))
+}
+
+// lives is the contact in the slot of the id; ok is false where none lives.
+func (b *Book) lives(ctx context.Context, id crm.ContactID) (contact.Contact, bool, error) {
+	it, err := b.slotItem(ctx, id)
+	if err != nil {
+		return contact.Contact{}, false, err
+	}
+	return contactOf(it)
+}
+
+// Get implements contact.Book.
+func (b *Book) Get(ctx context.Context, id crm.ContactID) (contact.Contact, error) {
+	it, err := b.slotItem(ctx, id)
+	if err != nil {
+		return contact.Contact{}, err
+	}
+	c, ok, err := contactOf(it)
+	// A slot without a life of its own leads to its owner; one whose life has ended
+	// does not, or an old link would show somebody else.
+	if owner := crm.ContactID(text(it, "owner")); err == nil && !ok && owner != "" && number(it, "gone") == 0 {
+		c, ok, err = b.lives(ctx, owner)
+	}
+	if err == nil && !ok {
+		err = notFound()
+	}
+	return c, err
+}
+
+// Find implements contact.Book.
+func (b *Book) Find(ctx context.Context, identity crm.Identity) (contact.Contact, error) {
+	it, err := b.slotItem(ctx, identity.Slot(b.site.Secret))
+	if err != nil {
+		return contact.Contact{}, err
+	}
+	c, ok, err := b.answers(ctx, it)
+	if err == nil && !ok {
+		err = notFound()
+	}
+	return c, err
+}
+
+// answers is the contact that answers to the identity of a slot.
+func (b *Book) answers(ctx context.Context, it item) (contact.Contact, bool, error) {
+	owner := crm.ContactID(text(it, "owner"))
+	if owner == "" {
+		return contact.Contact{}, false, nil
+	}
+	if string(owner) == text(it, "SK") {
+		return contactOf(it)
+	}
+	return b.lives(ctx, owner)
+}
+
+// slots reads the slots of identities; the n-th is nil if nothing is there.
+func (b *Book) slots(ctx context.Context, ids []crm.Identity) ([]item, error) {
+	if len(ids) == 1 {
+		it, err := b.slotItem(ctx, ids[0].Slot(b.site.Secret))
+		return []item{it}, err
+	}
+	keys := make([]item, len(ids))
+	for i, id := range ids {
+		keys[i] = slotKey(&b.site, id.Slot(b.site.Secret))
+	}
+	found, err := b.t.getAll(ctx, b.site.ID, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]item, len(ids))
+	for i, k := range keys {
+		out[i] = found[mapKey(k)]
+	}
+	return out, nil
+}
+
+// Create implements contact.Book.
+func (b *Book) Create(ctx context.Context, c contact.Contact, once *contact.Once, acts ...timeline.Activity) (contact.Contact, bool, error) {
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return c, false, err
+			}
+		}
+		writes, err := b.birth(&c, try > 1, acts)
+		if err != nil {
+			return c, false, err
+		}
+		if once != nil {
+			writes = append(writes, b.onceWrite(once, &c))
+		}
+		err = b.t.commit(ctx, b.site.ID, writes...)
+		var l *lost
+		if !errors.As(err, &l) {
+			return c, false, err
+		}
+		if once != nil {
+			if first, ok, err := b.replay(ctx, once); ok || err != nil {
+				return first, ok, err
+			}
+		}
+		holder, err := b.holder(ctx, c.Identities())
+		if err != nil {
+			return c, false, err
+		}
+		if holder != "" {
+			return c, false, taken(holder)
+		}
+		// A slot that is lived in or was, but has no owner: again with a random id.
+	}
+	return c, false, busy()
+}
+
+// taken is the refusal of an identity that a contact of this site has.
+func taken(holder crm.ContactID) error {
+	return &crm.Error{Code: crm.Conflict, Holder: holder,
+		Detail: "another contact of this site has this e-mail address or external id; change that one, or give another address"}
+}
+
+// holder is the first contact that answers to one of the identities, "" if none does.
+func (b *Book) holder(ctx context.Context, ids []crm.Identity) (crm.ContactID, error) {
+	if len(ids) == 0 {
+		return "", nil
+	}
+	slots, err := b.slots(ctx, ids)
+	if err != nil {
+		return "", err
+	}
+	for _, it := range slots {
+		if c, ok, err := b.answers(ctx, it); err != nil || ok {
+			return c.ID, err
+		}
+	}
+	return "", nil
+}
+
+// birth gives a new contact its id and makes the writes that store it: in the
+// slot of its first identity, or in a random one where that slot is known to be
+// lived in or where there is no identity.
+func (b *Book) birth(c *contact.Contact, random bool, acts []timeline.Activity) ([]types.TransactWriteItem, error) {
+	ids := c.Identities()
+	random = random || len(ids) == 0
+	if random {
+		var r [16]byte
+		if _, err := rand.Read(r[:]); err != nil {
+			return nil, err
+		}
+		c.ID = crm.NewContactID(r)
+	} else {
+		c.ID = ids[0].Slot(b.site.Secret)
+		ids = ids[1:]
+	}
+	c.Version = 1
+	first, err := b.putNew(c, !random)
+	if err != nil {
+		return nil, err
+	}
+	writes := []types.TransactWriteItem{first}
+	for _, id := range ids {
+		writes = append(writes, b.claim(id.Slot(b.site.Secret), c.ID))
+	}
+	return b.withActivities(writes, c.ID, acts)
+}
+
+// succession makes the writes that turn the stored contact into the next one.
+func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts []timeline.Activity) ([]types.TransactWriteItem, error) {
+	next.Version = old.Version + 1
+	if !next.UpdatedAt.After(old.UpdatedAt) { // lists never show a change as older than the one before
+		next.UpdatedAt = old.UpdatedAt.Add(time.Microsecond)
+	}
+	home, writes := homeKeeps, []types.TransactWriteItem{{}}
+	had, has := old.Identities(), next.Identities()
+	var lost []crm.Identity
+	for _, id := range had {
+		if !slices.Contains(has, id) {
+			if id.Slot(b.site.Secret) == next.ID {
+				home = homeReleases
+			} else {
+				lost = append(lost, id)
+			}
+		}
+	}
+	for _, id := range has {
+		if !slices.Contains(had, id) {
+			if slot := id.Slot(b.site.Secret); slot == next.ID {
+				home = homeClaims
+			} else {
+				writes = append(writes, b.claim(slot, next.ID))
+			}
+		}
+	}
+	if len(lost) > 0 {
+		stored, err := b.slots(ctx, lost)
+		if err != nil {
+			return nil, err
+		}
+		for i, id := range lost {
+			writes = append(writes, b.release(id.Slot(b.site.Secret), next.ID, stored[i]))
+		}
+	}
+	body, err := b.putBody(next, old.Version, home)
+	if err != nil {
+		return nil, err
+	}
+	writes[0] = body
+	return b.withActivities(writes, next.ID, acts)
+}
+
+// Change implements contact.Book.
+func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule contact.Rule) (contact.Contact, error) {
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return contact.Contact{}, err
+			}
+		}
+		old, err := b.Get(ctx, id)
+		if err != nil {
+			return old, err
+		}
+		next := old.Clone()
+		next.UpdatedAt = now
+		acts, err := rule(&next)
+		if errors.Is(err, contact.ErrUnchanged) {
+			return old, nil
+		}
+		if err != nil {
+			return old, err
+		}
+		writes, err := b.succession(ctx, &old, &next, acts)
+		if err != nil {
+			return old, err
+		}
+		err = b.t.commit(ctx, b.site.ID, writes...)
+		var l *lost
+		if !errors.As(err, &l) {
+			return next, err
+		}
+		if _, raced := l.items[0]; raced {
+			continue
+		}
+		// The contact is as it was read: an identity it wants is somebody else's.
+		gained := slices.DeleteFunc(next.Identities(), func(i crm.Identity) bool { return slices.Contains(old.Identities(), i) })
+		if holder, err := b.holder(ctx, gained); err != nil {
+			return old, err
+		} else if holder != "" && holder != next.ID {
+			return old, taken(holder)
+		}
+	}
+	return contact.Contact{}, busy()
+}
+
+// Upsert implements contact.Book.
+func (b *Book) Upsert(ctx context.Context, f contact.Facts, now time.Time, rule contact.FactsRule) (contact.Contact, bool, error) {
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return contact.Contact{}, false, err
+			}
+		}
+		m, err := b.match(ctx, f)
+		if err != nil {
+			return contact.Contact{}, false, err
+		}
+		c, created, err := b.bring(ctx, m, now, rule, nil)
+		var l *lost
+		if !errors.As(err, &l) {
+			return c, created, err
+		}
+	}
+	return contact.Contact{}, false, busy()
+}
+
+// match is who the facts are about.
+type match struct {
+	facts  contact.Facts   // without the identities that others hold
+	known  contact.Contact // where found
+	found  bool
+	random bool // nobody answers to the founding identity, yet its slot is or was lived in
+}
+
+// match looks the facts' identities up. The strongest that somebody answers to
+// decides; what others hold of the rest is left with them.
+func (b *Book) match(ctx context.Context, f contact.Facts) (match, error) {
+	m := match{facts: f}
+	ids := f.Identities()
+	if len(ids) == 0 {
+		m.random = true
+		return m, nil
+	}
+	slots, err := b.slots(ctx, ids)
+	if err != nil {
+		return m, err
+	}
+	m.random = slots[0] != nil
+	for i, it := range slots {
+		c, ok, err := b.answers(ctx, it)
+		if err != nil {
+			return m, err
+		}
+		switch {
+		case !ok:
+		case !m.found:
+			m.known, m.found = c, true
+		case c.ID != m.known.ID:
+			m.facts.Drop(ids[i])
+		}
+	}
+	return m, nil
+}
+
+// bring applies a rule to the contact of a match, known or new, and stores it
+// with extra writes in one transaction. *lost if another writer came between.
+func (b *Book) bring(ctx context.Context, m match, now time.Time, rule contact.FactsRule, extra func(crm.ContactID) []types.TransactWriteItem) (contact.Contact, bool, error) {
+	next := contact.New(m.facts, now)
+	if m.found {
+		next = m.known.Clone()
+		next.UpdatedAt = now
+	}
+	acts, err := rule(&next, m.facts, !m.found)
+	if errors.Is(err, contact.ErrUnchanged) {
+		return m.known, false, nil
+	}
+	if err != nil {
+		return m.known, false, err
+	}
+	var writes []types.TransactWriteItem
+	if m.found {
+		writes, err = b.succession(ctx, &m.known, &next, acts)
+	} else {
+		writes, err = b.birth(&next, m.random, acts)
+	}
+	if err != nil {
+		return m.known, false, err
+	}
+	if extra != nil {
+		writes = append(writes, extra(next.ID)...)
+	}
+	if err := b.t.commit(ctx, b.site.ID, writes...); err != nil {
+		return m.known, false, err
+	}
+	return next, !m.found, nil
+}
+
+// List implements contact.Book.
+func (b *Book) List(ctx context.Context, limit int, after string) ([]contact.Row, string, error) {
+	pages := make([][]item, b.site.Shards)
+	g, gctx := errgroup.WithContext(ctx)
+	for shard := range pages {
+		g.Go(func() (err error) {
+			q := query{pk: shardPK(b.site.ID, shard), index: indexByUpdated, limit: int32(limit + 1)}
+			if after != "" {
+				q.cond, q.values = "AND rev < :after", item{":after": str(after)}
+			}
+			pages[shard], _, err = b.t.query(gctx, b.site.ID, q)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, "", err
+	}
+	all := slices.Concat(pages...)
+	slices.SortFunc(all, func(x, y item) int { return strings.Compare(text(y, "rev"), text(x, "rev")) })
+	next := ""
+	if len(all) > limit {
+		all = all[:limit]
+		next = text(all[limit-1], "rev")
+	}
+	rows := make([]contact.Row, len(all))
+	for i, it := range all {
+		r, err := rowOf(it)
+		if err != nil {
+			return nil, "", err
+		}
+		rows[i] = r
+	}
+	return rows, next, nil
+}

@@ -1,0 +1,76 @@
+package dynamo
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/site"
+)
+
+type item = map[string]types.AttributeValue
+
+func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func num(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func key(pk, sk string) item { return item{"PK": str(pk), "SK": str(sk)} }
+
+// sitePK is the partition of a site and the start of all of its partitions.
+// Site ids hold no '#' (crm.SiteID.Valid), so no site's keys start another's.
+func sitePK(id crm.SiteID) string { return "S#" + string(id) }
+
+func siteKey(id crm.SiteID) item                { return key(sitePK(id), "SITE") }
+func apiKeyKey(id crm.SiteID, hash string) item { return key(sitePK(id), "APIKEY#"+hash) }
+func formKey(id crm.SiteID, form string) item   { return key(sitePK(id), "FORM#"+form) }
+func sourceKey(id crm.SiteID, src string) item  { return key(sitePK(id), "SOURCE#"+src) }
+
+func shardPK(id crm.SiteID, shard int) string { return fmt.Sprintf("%s#C#%02d", sitePK(id), shard) }
+
+func slotKey(s *site.Site, id crm.ContactID) item {
+	return key(shardPK(s.ID, id.Shard(s.Shards)), string(id))
+}
+
+func activityPK(id crm.SiteID, c crm.ContactID) string { return sitePK(id) + "#A#" + string(c) }
+
+// orderPrefix sorts behind every ULID, whose first character is a digit.
+const orderPrefix = "ORDER#"
+
+func orderKey(id crm.SiteID, c crm.ContactID, ref string) item {
+	return key(activityPK(id, c), orderPrefix+ref)
+}
+
+func submissionPK(id crm.SiteID, form string) string { return sitePK(id) + "#F#" + form }
+
+func jobPK(id crm.SiteID) string { return sitePK(id) + "#J" }
+
+func chunkPK(id crm.SiteID, job string) string { return jobPK(id) + "#" + job }
+
+func onceKey(id crm.SiteID, principal, k string) item {
+	return key(sitePK(id)+"#K#"+principal, k)
+}
+
+// within reports whether a partition key is the site's.
+func within(id crm.SiteID, pk string) bool {
+	rest, ok := strings.CutPrefix(pk, sitePK(id))
+	return ok && (rest == "" || rest[0] == '#')
+}
+
+func text(it item, name string) string {
+	if s, ok := it[name].(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func number(it item, name string) int64 {
+	if n, ok := it[name].(*types.AttributeValueMemberN); ok {
+		v, _ := strconv.ParseInt(n.Value, 10, 64) // written by num alone
+		return v
+	}
+	return 0
+}

@@ -1,0 +1,186 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/site"
+)
+
+var _ site.Directory = (*Table)(nil)
+
+type siteRecord struct {
+	Name      string    `json:"name"`
+	Secret    []byte    `json:"secret"`
+	Shards    int       `json:"shards"`
+	Country   string    `json:"country"`
+	Language  string    `json:"language"`
+	MaxTags   int       `json:"max_tags,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+type apiKeyRecord struct {
+	ID        string       `json:"id"`
+	Name      string       `json:"name"`
+	Scopes    []site.Scope `json:"scopes"`
+	CreatedAt time.Time    `json:"created_at"`
+	ExpiresAt time.Time    `json:"expires_at,omitzero"`
+}
+
+type sourceRecord struct {
+	Kind    string   `json:"kind"`
+	Name    string   `json:"name"`
+	Secrets []string `json:"secrets"`
+}
+
+type formRecord struct {
+	Name     string            `json:"name"`
+	Origins  []string          `json:"origins,omitempty"`
+	Fields   map[string]string `json:"fields,omitempty"`
+	Honeypot string            `json:"honeypot,omitempty"`
+	ThankYou string            `json:"thank_you,omitempty"`
+	Language string            `json:"language,omitempty"`
+	Closed   bool              `json:"closed,omitempty"`
+}
+
+// open reads the site and what its credential points to, in one request. beside
+// is nil for the site alone.
+func (t *Table) open(ctx context.Context, id crm.SiteID, beside item, into any) (site.Site, bool, error) {
+	keys := []item{siteKey(id)}
+	if beside != nil {
+		keys = append(keys, beside)
+	}
+	found, err := t.getAll(ctx, id, keys)
+	if err != nil {
+		return site.Site{}, false, err
+	}
+	for _, k := range keys {
+		if found[mapKey(k)] == nil {
+			return site.Site{}, false, nil
+		}
+	}
+	var r siteRecord
+	if err := decode(found[mapKey(keys[0])], &r); err != nil {
+		return site.Site{}, false, err
+	}
+	if beside != nil {
+		if err := decode(found[mapKey(beside)], into); err != nil {
+			return site.Site{}, false, err
+		}
+	}
+	return site.Site{ID: id, Name: r.Name, Secret: r.Secret, Shards: r.Shards, Country: r.Country,
+		Language: r.Language, MaxTags: r.MaxTags, CreatedAt: r.CreatedAt}, true, nil
+}
+
+func decode(it item, into any) error {
+	if v := number(it, "sv"); v > schemaVersion {
+		return fmt.Errorf("item %s has schema version %d, this function knows %d", text(it, "t"), v, schemaVersion)
+	}
+	if err := json.Unmarshal([]byte(text(it, "body")), into); err != nil {
+		return fmt.Errorf("unpacking item %s: %w", text(it, "t"), err)
+	}
+	return nil
+}
+
+// ByKey implements site.Directory.
+func (t *Table) ByKey(ctx context.Context, credential string, now time.Time) (site.Site, site.Key, error) {
+	unknown := crm.Errorf(crm.Unauthorized, "this API key is not known; send one as Authorization: Bearer ck_…")
+	id, ok := site.CredentialSite(credential)
+	if !ok {
+		return site.Site{}, site.Key{}, unknown
+	}
+	hash := site.Hash(credential)
+	var r apiKeyRecord
+	s, ok, err := t.open(ctx, id, apiKeyKey(id, hash), &r)
+	if err != nil {
+		return site.Site{}, site.Key{}, err
+	}
+	if !ok || !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt) {
+		return site.Site{}, site.Key{}, unknown
+	}
+	return s, site.Key{ID: r.ID, Hash: hash, Name: r.Name, Scopes: r.Scopes, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt}, nil
+}
+
+// ByForm implements site.Directory.
+func (t *Table) ByForm(ctx context.Context, public string) (site.Site, site.Form, error) {
+	none := crm.Errorf(crm.NotFound, "there is no form at this address")
+	id, ok := site.PublicSite(public)
+	if !ok {
+		return site.Site{}, site.Form{}, none
+	}
+	var r formRecord
+	s, ok, err := t.open(ctx, id, formKey(id, public), &r)
+	if err == nil && !ok {
+		err = none
+	}
+	return s, site.Form{ID: public, Name: r.Name, Origins: r.Origins, Fields: r.Fields, Honeypot: r.Honeypot,
+		ThankYou: r.ThankYou, Language: r.Language, Closed: r.Closed}, err
+}
+
+// BySource implements site.Directory.
+func (t *Table) BySource(ctx context.Context, public string) (site.Site, site.Source, error) {
+	none := crm.Errorf(crm.NotFound, "there is no webhook source at this address")
+	id, ok := site.PublicSite(public)
+	if !ok {
+		return site.Site{}, site.Source{}, none
+	}
+	var r sourceRecord
+	s, ok, err := t.open(ctx, id, sourceKey(id, public), &r)
+	if err == nil && !ok {
+		err = none
+	}
+	return s, site.Source{ID: public, Kind: r.Kind, Name: r.Name, Secrets: r.Secrets}, err
+}
+
+// ByID implements site.Directory.
+func (t *Table) ByID(ctx context.Context, id crm.SiteID) (site.Site, error) {
+	if !id.Valid() {
+		return site.Site{}, crm.Errorf(crm.NotFound, "there is no such site")
+	}
+	s, ok, err := t.open(ctx, id, nil, nil)
+	if err == nil && !ok {
+		err = crm.Errorf(crm.NotFound, "there is no such site")
+	}
+	return s, err
+}
+
+// PutSite stores a new site; crm.Conflict if its id is in use.
+func (t *Table) PutSite(ctx context.Context, s site.Site) error {
+	return t.putNewRecord(ctx, s.ID, siteKey(s.ID), "site", siteRecord{s.Name, s.Secret, s.Shards, s.Country, s.Language, s.MaxTags, s.CreatedAt})
+}
+
+// PutKey stores a new API key.
+func (t *Table) PutKey(ctx context.Context, id crm.SiteID, k site.Key) error {
+	return t.putNewRecord(ctx, id, apiKeyKey(id, k.Hash), "api key", apiKeyRecord{k.ID, k.Name, k.Scopes, k.CreatedAt, k.ExpiresAt})
+}
+
+// PutForm stores a new form.
+func (t *Table) PutForm(ctx context.Context, id crm.SiteID, f site.Form) error {
+	return t.putNewRecord(ctx, id, formKey(id, f.ID), "form", formRecord{f.Name, f.Origins, f.Fields, f.Honeypot, f.ThankYou, f.Language, f.Closed})
+}
+
+// PutSource stores a new webhook source.
+func (t *Table) PutSource(ctx context.Context, id crm.SiteID, s site.Source) error {
+	return t.putNewRecord(ctx, id, sourceKey(id, s.ID), "source", sourceRecord{s.Kind, s.Name, s.Secrets})
+}
+
+func (t *Table) putNewRecord(ctx context.Context, id crm.SiteID, k item, what string, record any) error {
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("packing a %s: %w", what, err)
+	}
+	k["t"], k["sv"], k["body"] = str(what), num(schemaVersion), str(string(body))
+	err = t.commit(ctx, id, types.TransactWriteItem{Put: &types.Put{
+		TableName: t.name, Item: k, ConditionExpression: ptr("attribute_not_exists(PK)"),
+	}})
+	var l *lost
+	if asLost(err, &l) {
+		return crm.Errorf(crm.Conflict, "this %s exists already", what)
+	}
+	return err
+}

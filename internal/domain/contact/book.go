@@ -1,0 +1,93 @@
+package contact
+
+import (
+	"context"
+	"time"
+
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/timeline"
+)
+
+// A Rule changes a contact in memory and tells the timeline what happened. It
+// may run several times on fresh copies, so it has no other effect. To change nothing it returns ErrUnchanged.
+type Rule func(c *Contact) ([]timeline.Activity, error)
+
+// FactsRule is a Rule that brings facts in: into the contact that New made of
+// them (created), or into one that is known, usually by Enrich. It is handed the
+// facts without the identities that other contacts hold.
+type FactsRule func(c *Contact, f Facts, created bool) ([]timeline.Activity, error)
+
+// Book is the customer book of one site. It was opened for that site and can
+// reach no other one.
+type Book interface {
+	// Get reads a contact, strongly consistent. The id of a merged contact gives
+	// the one it went into. crm.NotFound if there is none.
+	Get(ctx context.Context, id crm.ContactID) (Contact, error)
+
+	// Find reads the contact that answers to an identity, strongly consistent.
+	// crm.NotFound if there is none.
+	Find(ctx context.Context, identity crm.Identity) (Contact, error)
+
+	// Create stores a new contact, all of its identities and the activities, or
+	// nothing. crm.Conflict, naming the holder, if one of them is taken. With once
+	// set, a second call with the same key answers what the first one made
+	// (replayed); crm.KeyReused if the input was another.
+	Create(ctx context.Context, c Contact, once *Once, acts ...timeline.Activity) (_ Contact, replayed bool, err error)
+
+	// Upsert finds the contact by the facts' identities, strongest first, or makes
+	// it with New, applies the rule and stores all in one transaction, repeating
+	// the rule as long as other writers come between. An identity of the facts that
+	// another contact holds is left with it. It returns the contact as stored.
+	Upsert(ctx context.Context, f Facts, now time.Time, rule FactsRule) (_ Contact, created bool, err error)
+
+	// Change applies a rule to a contact and stores the result with its activities
+	// in one transaction, repeating the rule as Upsert does. crm.Conflict if the rule
+	// gave the contact an identity that another one holds.
+	Change(ctx context.Context, id crm.ContactID, now time.Time, rule Rule) (Contact, error)
+
+	// Delete removes a contact, its identities and its timeline. check sees the
+	// contact first and may refuse. Orders stay without personal data. A deletion
+	// that stopped half-way is completed by calling Delete again.
+	Delete(ctx context.Context, id crm.ContactID, now time.Time, check func(Contact) error) error
+
+	// List gives contacts last changed first, strongly consistent, at most limit
+	// rows from the position after (empty: the start), and the position that the
+	// next page starts after, empty on the last.
+	List(ctx context.Context, limit int, after string) (rows []Row, next string, err error)
+
+	// Timeline gives a contact's activities, newest first, as List does.
+	Timeline(ctx context.Context, id crm.ContactID, limit int, after string) (acts []timeline.Activity, next string, err error)
+}
+
+// Once makes a request safe to repeat.
+type Once struct {
+	Principal string // who asks; two principals may use the same key
+	Key       string // the client's key, at most 255 bytes
+	Hash      string // of the input
+}
+
+// Row is the slim form of a contact, which lists and filters read.
+type Row struct {
+	ID                   crm.ContactID
+	Version              int64
+	Email                string
+	FirstName, LastName  string
+	Company, Phone       string
+	Status               Status
+	Tags                 []string
+	Consent              Consent
+	Orders               int
+	City, Postcode       string
+	Country, Language    string
+	CreatedAt, UpdatedAt time.Time
+}
+
+// Row is the contact's slim form.
+func (c *Contact) Row() Row {
+	return Row{
+		ID: c.ID, Version: c.Version, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName,
+		Company: c.Company, Phone: c.Phone, Status: c.Status, Tags: c.Tags, Consent: c.Consent,
+		Orders: c.Figures.Orders, City: c.Address.City, Postcode: c.Address.Postcode,
+		Country: c.Address.Country, Language: c.Language, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+	}
+}

@@ -1,0 +1,201 @@
+// Package contact is the heart of the book: what a contact is and every rule
+// about how it changes. Form, order, import, member and API all change a
+// contact through the functions here, so that each rule stands once.
+//
+// The rules are pure: they take a contact and what somebody says about it
+// ([Facts], [Patch]) and change the contact in memory. A [Book] applies them to
+// the stored contact in one transaction and repeats them when another writer
+// came between, so a rule never does anything but change its argument.
+package contact
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"clientele/internal/domain/crm"
+)
+
+// Contact is one person in a site's book.
+type Contact struct {
+	ID      crm.ContactID
+	Version int64 // rises by one with each change; the ETag
+
+	Email       string   // main address as given; empty for a contact without one
+	Emails      []string // further addresses, which find the contact as well
+	ExternalIDs []string // "source:id" in other systems
+	Details
+	Status       Status
+	StatusManual bool // a member chose the status; automation leaves it alone
+	Tags         []string
+	Consent      Consent
+	Figures      Figures
+	Origin       Origin
+	Lock         *Lock
+	CreatedAt    time.Time // UTC, microseconds
+	UpdatedAt    time.Time
+
+	AsOf   Stamp            // how fresh every field is that Stamps does not name
+	Stamps map[string]Stamp // freshness by field name, see Enrich
+	Import *ImportMark      // the last import that wrote this contact
+}
+
+// Details are the fields that tell about the person. A member's edit of any of
+// them locks them against sources.
+type Details struct {
+	FirstName, LastName string
+	Company             string
+	Phone, Mobile       string // E.164 where readable, else as typed
+	Website             string
+	Language            string // BCP 47, e.g. "nl" or "nl-BE"
+	BirthDate           string // YYYY-MM-DD
+	Gender              string
+	VATNumber           string
+	Note                string // a remark, plain text
+	Address             Address
+	BillingAddress      Address
+	ShippingAddress     Address
+}
+
+// Address is a postal address. Country is an ISO 3166-1 alpha-2 code where it
+// is known, else the name as given.
+type Address struct {
+	Street, Street2, Postcode, City, Region, Country string
+}
+
+// Origin tells where a contact came from, once and for all.
+type Origin struct {
+	Source string // "member", "api", "form:<id>", "import:<job>", "<source id>" of a webshop
+	At     time.Time
+}
+
+// Lock says that a member edited the details by hand. Sources then no longer
+// change them; their orders and forms still attach.
+type Lock struct {
+	At time.Time
+	By string // the member or API key
+}
+
+// ImportMark lets an import recognise its own work when a message comes twice.
+type ImportMark struct {
+	Job     string
+	Row     int  // the first row of the file that wrote here
+	Created bool // that row made the contact
+}
+
+// Figures sum up the orders that count.
+type Figures struct {
+	Orders  int
+	Revenue map[string]int64 // minor units by ISO 4217 code; currencies are never summed
+	FirstAt time.Time        // when the first and the last order was placed; zero without orders
+	LastAt  time.Time
+}
+
+// Status is lead, customer, vip, inactive or one that the site made.
+type Status string
+
+// The statuses that every site has.
+const (
+	Lead     Status = "lead"
+	Customer Status = "customer"
+	VIP      Status = "vip"
+	Inactive Status = "inactive"
+)
+
+// Statuses lists the built-in ones in their order.
+var Statuses = []Status{Lead, Customer, VIP, Inactive}
+
+// Consent is whether the person may be mailed for marketing.
+type Consent string
+
+// From a source a consent only moves down this list, so that nothing but the
+// person's own act lifts an unsubscription.
+const (
+	ConsentNever        Consent = "never" // never asked
+	ConsentPending      Consent = "pending"
+	ConsentSubscribed   Consent = "subscribed"
+	ConsentUnsubscribed Consent = "unsubscribed"
+)
+
+// Consents lists them from weakest to strongest.
+var Consents = []Consent{ConsentNever, ConsentPending, ConsentSubscribed, ConsentUnsubscribed}
+
+// Limits of one contact.
+const (
+	MaxTags       = 250
+	MaxTag        = 100 // characters
+	MaxEmails     = 10
+	MaxExternal   = 20
+	MaxPatchBytes = 64 << 10
+)
+
+// Identities are what the contact is known by, the main address first.
+func (c *Contact) Identities() []crm.Identity {
+	ids := make([]crm.Identity, 0, 1+len(c.Emails)+len(c.ExternalIDs))
+	if c.Email != "" {
+		ids = append(ids, crm.EmailIdentity(c.Email))
+	}
+	for _, e := range c.Emails {
+		ids = append(ids, crm.EmailIdentity(e))
+	}
+	for _, x := range c.ExternalIDs {
+		ids = append(ids, crm.Identity{Kind: crm.ByExternal, Value: x})
+	}
+	return ids
+}
+
+// Clone is a deep copy: a rule may run twice on the same stored contact.
+func (c Contact) Clone() Contact {
+	c.Emails = slices.Clone(c.Emails)
+	c.ExternalIDs = slices.Clone(c.ExternalIDs)
+	c.Tags = slices.Clone(c.Tags)
+	if c.Lock != nil {
+		l := *c.Lock
+		c.Lock = &l
+	}
+	if c.Import != nil {
+		m := *c.Import
+		c.Import = &m
+	}
+	if c.Figures.Revenue != nil {
+		m := make(map[string]int64, len(c.Figures.Revenue))
+		for k, v := range c.Figures.Revenue {
+			m[k] = v
+		}
+		c.Figures.Revenue = m
+	}
+	if c.Stamps != nil {
+		m := make(map[string]Stamp, len(c.Stamps))
+		for k, v := range c.Stamps {
+			m[k] = v
+		}
+		c.Stamps = m
+	}
+	return c
+}
+
+// FullName is first and last name with one blank between.
+func (d *Details) FullName() string {
+	return strings.TrimSpace(d.FirstName + " " + d.LastName)
+}
+
+// SplitName divides a full name where only one field was given: the first word
+// is the first name, the rest (with its "van der") the last name. "Jansen, Jan"
+// is turned round.
+func SplitName(full string) (first, last string) {
+	full = strings.Join(strings.Fields(full), " ")
+	if l, f, ok := strings.Cut(full, ", "); ok && !strings.Contains(f, ",") && f != "" && l != "" {
+		return f, l
+	}
+	first, last, _ = strings.Cut(full, " ")
+	return first, last
+}
+
+// AddTag adds a tag unless the contact has it; tags are compared without case.
+func AddTag(tags []string, tag string) []string {
+	tag = strings.Join(strings.Fields(tag), " ")
+	if tag == "" || slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
+		return tags
+	}
+	return append(tags, tag)
+}

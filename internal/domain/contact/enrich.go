@@ -1,0 +1,238 @@
+package contact
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"clientele/internal/domain/crm"
+)
+
+// A Stamp says how fresh a value is: when its source knew it, and, among values
+// of one moment, which came later in that source (the row of a file).
+type Stamp struct {
+	At  time.Time
+	Seq int64
+}
+
+func (s Stamp) compare(t Stamp) int {
+	if c := s.At.Compare(t.At); c != 0 {
+		return c
+	}
+	switch {
+	case s.Seq < t.Seq:
+		return -1
+	case s.Seq > t.Seq:
+		return 1
+	}
+	return 0
+}
+
+// Facts are what a source (a form, an order, a row of an import) says about a
+// person. Empty means that the source said nothing.
+type Facts struct {
+	Source string // see Origin
+	AsOf   Stamp
+
+	Email       string // checked by crm.ParseEmail
+	Emails      []string
+	ExternalIDs []string
+	Details
+	Status  Status // only a lead moves; never backwards
+	Tags    []string
+	Consent Consent
+}
+
+// Effect tells what a rule did.
+type Effect struct {
+	Visible bool // something that a person can see changed
+	Dirty   bool // something that must be stored changed (freshness, without a visible change)
+}
+
+// New makes the contact that the facts are about. It has no id yet: the book
+// gives it one when it stores it.
+func New(f Facts, now time.Time) Contact {
+	c := Contact{
+		Email:     f.Email,
+		Details:   f.Details,
+		Status:    Lead,
+		Consent:   ConsentNever,
+		Origin:    Origin{Source: f.Source, At: now},
+		CreatedAt: now,
+		UpdatedAt: now,
+		AsOf:      f.AsOf,
+	}
+	if f.Status != "" {
+		c.Status = f.Status
+	}
+	c.addIdentities(f)
+	for _, t := range f.Tags {
+		c.Tags = AddTag(c.Tags, t)
+	}
+	if f.Consent != "" {
+		c.Consent = f.Consent
+	}
+	return c
+}
+
+// Enrich brings what a source says into a contact. Whatever the order in which
+// several facts arrive, the contact ends up the same:
+//
+//   - a source never blanks a field;
+//   - of two values the fresher one stays (of one moment: the larger text, so
+//     that there is no tie); a whole name or address beats a part of one;
+//   - a lock keeps the details as the member left them;
+//   - tags, further addresses and ids join, up to their limits;
+//   - the status only moves from lead; consent only moves down its list.
+func (c *Contact) Enrich(f Facts) Effect {
+	var e Effect
+	if c.Lock == nil {
+		for i := range units {
+			e.add(c.enrichUnit(&units[i], &f))
+		}
+	}
+	if c.addIdentities(f) {
+		e.add(Effect{Visible: true, Dirty: true})
+	}
+	n := len(c.Tags)
+	for _, t := range f.Tags {
+		if len(c.Tags) < MaxTags {
+			c.Tags = AddTag(c.Tags, t)
+		}
+	}
+	if len(c.Tags) != n {
+		e.add(Effect{Visible: true, Dirty: true})
+	}
+	if slices.Index(Consents, f.Consent) > slices.Index(Consents, c.Consent) {
+		c.Consent = f.Consent
+		e.add(Effect{Visible: true, Dirty: true})
+	}
+	if f.Status != "" && f.Status != Lead {
+		if c.promote(f.Status) {
+			e.add(Effect{Visible: true, Dirty: true})
+		}
+	}
+	return e
+}
+
+func (e *Effect) add(f Effect) {
+	e.Visible = e.Visible || f.Visible
+	e.Dirty = e.Dirty || f.Dirty
+}
+
+func (c *Contact) enrichUnit(u *unit, f *Facts) Effect {
+	said := u.strength(&f.Details)
+	if said == 0 {
+		return Effect{}
+	}
+	has := u.strength(&c.Details)
+	stamp := c.stamp(u.name)
+	newer := f.AsOf.compare(stamp)
+	same := u.equal(&c.Details, &f.Details)
+	if has > said || has == said && newer < 0 {
+		return Effect{}
+	}
+	if has == said && newer == 0 && (same || u.text(&f.Details) < u.text(&c.Details)) {
+		return Effect{}
+	}
+	if !same {
+		u.copy(&c.Details, &f.Details)
+	}
+	if newer != 0 {
+		c.setStamp(u.name, f.AsOf)
+	}
+	return Effect{Visible: !same, Dirty: true}
+}
+
+func (c *Contact) stamp(name string) Stamp {
+	if s, ok := c.Stamps[name]; ok {
+		return s
+	}
+	return c.AsOf
+}
+
+func (c *Contact) setStamp(name string, s Stamp) {
+	if c.Stamps == nil {
+		c.Stamps = map[string]Stamp{}
+	}
+	if s == c.AsOf {
+		delete(c.Stamps, name)
+		return
+	}
+	c.Stamps[name] = s
+}
+
+// promote moves a lead that automation may move. Nothing moves backwards.
+func (c *Contact) promote(to Status) bool {
+	if c.StatusManual || c.Status != Lead || to == Lead {
+		return false
+	}
+	c.Status = to
+	return true
+}
+
+// addIdentities joins what the facts know the person by. The main address is
+// only set where there was none.
+func (c *Contact) addIdentities(f Facts) (changed bool) {
+	add := func(address string) {
+		switch {
+		case address == "" || c.HasEmail(address):
+		case c.Email == "":
+			c.Email, changed = address, true
+		case len(c.Emails) < MaxEmails-1:
+			c.Emails, changed = append(c.Emails, address), true
+		}
+	}
+	add(f.Email)
+	for _, e := range f.Emails {
+		add(e)
+	}
+	for _, x := range f.ExternalIDs {
+		if x != "" && len(c.ExternalIDs) < MaxExternal && !slices.Contains(c.ExternalIDs, x) {
+			c.ExternalIDs, changed = append(c.ExternalIDs, x), true
+		}
+	}
+	return changed
+}
+
+// HasEmail reports whether the address is one of the contact's.
+func (c *Contact) HasEmail(address string) bool {
+	key := crm.EmailKey(address)
+	if c.Email != "" && crm.EmailKey(c.Email) == key {
+		return true
+	}
+	return slices.ContainsFunc(c.Emails, func(e string) bool { return crm.EmailKey(e) == key })
+}
+
+// Drop takes an identity off that another contact holds.
+func (f *Facts) Drop(id crm.Identity) {
+	switch id.Kind {
+	case crm.ByEmail:
+		if f.Email != "" && crm.EmailKey(f.Email) == id.Value {
+			f.Email = ""
+		}
+		f.Emails = slices.DeleteFunc(slices.Clone(f.Emails), func(e string) bool { return crm.EmailKey(e) == id.Value })
+	case crm.ByExternal:
+		f.ExternalIDs = slices.DeleteFunc(slices.Clone(f.ExternalIDs), func(x string) bool { return x == id.Value })
+	}
+}
+
+// Identities of the facts: by what the person is looked up, strongest first.
+func (f *Facts) Identities() []crm.Identity {
+	c := Contact{Email: f.Email, Emails: f.Emails, ExternalIDs: f.ExternalIDs}
+	return c.Identities()
+}
+
+// ConsentFrom reads what a column or field of consent says. Only a clear yes is
+// one; what cannot be read says nothing. Words in Dutch, English, German, French.
+func ConsentFrom(s string) Consent {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "yes", "y", "true", "1", "ja", "j", "oui", "subscribed", "opt-in", "opted in", "opted_in", "opt_in", "confirmed", "on", "aangemeld", "ingeschreven", "abonniert", "wahr", "waar", "vrai":
+		return ConsentSubscribed
+	case "pending", "unconfirmed", "wachtend", "in afwachting":
+		return ConsentPending
+	case "no", "n", "false", "0", "nee", "nein", "non", "unsubscribed", "cleaned", "opt-out", "opted out", "opted_out", "opt_out", "off", "afgemeld", "uitgeschreven", "abgemeldet", "bounced", "complained", "falsch", "onwaar", "faux":
+		return ConsentUnsubscribed
+	}
+	return ""
+}

@@ -1,0 +1,339 @@
+package contact
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+
+	"clientele/internal/domain/crm"
+)
+
+// Opt is a field of a change: not Set leaves it as it is, Set with the zero
+// value clears it.
+type Opt[T any] struct {
+	Set   bool
+	Value T
+}
+
+// Some is a set value.
+func Some[T any](v T) Opt[T] { return Opt[T]{Set: true, Value: v} }
+
+// Patch is what a member or the API changes or creates by hand.
+type Patch struct {
+	Email                                    Opt[string]
+	Emails                                   Opt[[]string]
+	ExternalIDs                              Opt[[]string]
+	FirstName, LastName, Company             Opt[string]
+	Phone, Mobile, Website, Language         Opt[string]
+	BirthDate, Gender, VATNumber, Note       Opt[string]
+	Address, BillingAddress, ShippingAddress Opt[AddressPatch]
+	Status                                   Opt[Status]
+	Tags                                     Opt[[]string]
+	Consent                                  Opt[Consent]
+}
+
+// AddressPatch changes parts of an address.
+type AddressPatch struct {
+	Street, Street2, Postcode, City, Region, Country Opt[string]
+}
+
+// A field of the details: its name in API, files and forms, its limit in
+// characters, and what makes a text into its value.
+type field struct {
+	name  string
+	max   int
+	at    func(*Details) *string
+	clean func(v, country string) (string, error)
+}
+
+var fields = []field{
+	{"first_name", 200, func(d *Details) *string { return &d.FirstName }, nil},
+	{"last_name", 200, func(d *Details) *string { return &d.LastName }, nil},
+	{"company", 300, func(d *Details) *string { return &d.Company }, nil},
+	{"phone", 100, func(d *Details) *string { return &d.Phone }, cleanPhone},
+	{"mobile", 100, func(d *Details) *string { return &d.Mobile }, cleanPhone},
+	{"website", 2000, func(d *Details) *string { return &d.Website }, cleanWebsite},
+	{"language", 35, func(d *Details) *string { return &d.Language }, cleanLanguage},
+	{"birth_date", 10, func(d *Details) *string { return &d.BirthDate }, cleanDate},
+	{"gender", 50, func(d *Details) *string { return &d.Gender }, nil},
+	{"vat_number", 50, func(d *Details) *string { return &d.VATNumber }, nil},
+	{"note", 5000, func(d *Details) *string { return &d.Note }, nil},
+}
+
+type addressField struct {
+	name string
+	max  int
+	at   func(*Address) *string
+	opt  func(*AddressPatch) *Opt[string]
+}
+
+var addressFields = []addressField{
+	{"street", 300, func(a *Address) *string { return &a.Street }, func(p *AddressPatch) *Opt[string] { return &p.Street }},
+	{"street_2", 300, func(a *Address) *string { return &a.Street2 }, func(p *AddressPatch) *Opt[string] { return &p.Street2 }},
+	{"postcode", 20, func(a *Address) *string { return &a.Postcode }, func(p *AddressPatch) *Opt[string] { return &p.Postcode }},
+	{"city", 200, func(a *Address) *string { return &a.City }, func(p *AddressPatch) *Opt[string] { return &p.City }},
+	{"region", 200, func(a *Address) *string { return &a.Region }, func(p *AddressPatch) *Opt[string] { return &p.Region }},
+	{"country", 100, func(a *Address) *string { return &a.Country }, func(p *AddressPatch) *Opt[string] { return &p.Country }},
+}
+
+func (p *Patch) texts() []*Opt[string] { // in the order of fields
+	return []*Opt[string]{&p.FirstName, &p.LastName, &p.Company, &p.Phone, &p.Mobile, &p.Website,
+		&p.Language, &p.BirthDate, &p.Gender, &p.VATNumber, &p.Note}
+}
+
+// Policy is what of the site's settings the rules need.
+type Policy struct {
+	Country string // ISO 3166-1 alpha-2; how a phone number without a country code is read
+	MaxTags int    // tags a contact may have; 0 means MaxTags
+}
+
+// Draft makes a contact of what a member or the API gives. Every fault is
+// reported at once. A contact needs an e-mail address, a phone number or an
+// external id.
+func Draft(p Patch, pol Policy, source string, now time.Time) (Contact, error) {
+	c := New(Facts{Source: source, AsOf: Stamp{At: now}}, now)
+	var faults crm.Faults
+	c.apply(p, pol, &faults)
+	if len(faults) == 0 && c.Email == "" && c.Phone == "" && c.Mobile == "" && len(c.ExternalIDs) == 0 {
+		faults.Add("/email", "a contact needs an e-mail address, a phone number or an external id; give one of them")
+	}
+	if c.Status != Lead {
+		c.StatusManual = true
+	}
+	return c, faults.Err()
+}
+
+// Edit changes a contact as a member or the API asks, and names the fields that
+// changed. Any change of the details locks them against sources (Lock); a
+// changed status is the member's from then on.
+func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed []string, err error) {
+	before := c.Clone()
+	var faults crm.Faults
+	c.apply(p, pol, &faults)
+	if len(faults) == 0 && len(c.Identities()) == 0 && c.Phone == "" && c.Mobile == "" {
+		faults.Add("/email", "a contact keeps an e-mail address, a phone number or an external id; give another one before clearing this")
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	for i := range units {
+		if u := &units[i]; !u.equal(&before.Details, &c.Details) {
+			changed = append(changed, u.name)
+			c.setStamp(u.name, Stamp{At: now})
+		}
+	}
+	if len(changed) > 0 {
+		c.Lock = &Lock{At: now, By: by}
+	}
+	if c.Status != before.Status {
+		changed, c.StatusManual = append(changed, "status"), true
+	}
+	note := func(name string, same bool) {
+		if !same {
+			changed = append(changed, name)
+		}
+	}
+	note("email", c.Email == before.Email)
+	note("emails", slices.Equal(c.Emails, before.Emails))
+	note("external_ids", slices.Equal(c.ExternalIDs, before.ExternalIDs))
+	note("tags", slices.Equal(c.Tags, before.Tags))
+	note("consent", c.Consent == before.Consent)
+	return changed, nil
+}
+
+func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) {
+	country := c.Address.Country
+	if p.Address.Set && p.Address.Value.Country.Set {
+		country = p.Address.Value.Country.Value
+	}
+	if len(country) != 2 {
+		country = pol.Country
+	}
+	for i, o := range p.texts() {
+		if !o.Set {
+			continue
+		}
+		f := &fields[i]
+		v, err := f.value(o.Value, country)
+		if err != nil {
+			faults.Add("/"+f.name, "%s", err)
+			continue
+		}
+		*f.at(&c.Details) = v
+	}
+	applyAddress("address", p.Address, &c.Address, faults)
+	applyAddress("billing_address", p.BillingAddress, &c.BillingAddress, faults)
+	applyAddress("shipping_address", p.ShippingAddress, &c.ShippingAddress, faults)
+	if p.Email.Set {
+		c.Email = ""
+		if p.Email.Value != "" {
+			e, err := crm.ParseEmail(p.Email.Value)
+			if err != nil {
+				faults.Add("/email", "%s", err)
+			}
+			c.Email = e
+		}
+	}
+	if p.Emails.Set {
+		c.Emails = nil
+		if len(p.Emails.Value) > MaxEmails-1 {
+			faults.Add("/emails", "a contact has at most %d further addresses", MaxEmails-1)
+		} else {
+			for i, v := range p.Emails.Value {
+				e, err := crm.ParseEmail(v)
+				if err != nil {
+					faults.Add(fmt.Sprintf("/emails/%d", i), "%s", err)
+				} else if !c.HasEmail(e) {
+					c.Emails = append(c.Emails, e)
+				}
+			}
+		}
+	} else if p.Email.Set && c.Email != "" {
+		// The new main address may have been a further one.
+		key := crm.EmailKey(c.Email)
+		c.Emails = slices.DeleteFunc(c.Emails, func(e string) bool { return crm.EmailKey(e) == key })
+	}
+	if p.ExternalIDs.Set {
+		c.ExternalIDs = nil
+		if len(p.ExternalIDs.Value) > MaxExternal {
+			faults.Add("/external_ids", "a contact has at most %d external ids", MaxExternal)
+		} else {
+			for i, x := range p.ExternalIDs.Value {
+				if src, id, ok := strings.Cut(x, ":"); !ok || src == "" || id == "" || len(x) > 300 || !utf8.ValidString(x) {
+					faults.Add(fmt.Sprintf("/external_ids/%d", i), `an external id is "source:id", at most 300 bytes, for example "shopify:123"`)
+				} else if !slices.Contains(c.ExternalIDs, x) {
+					c.ExternalIDs = append(c.ExternalIDs, x)
+				}
+			}
+		}
+	}
+	if p.Status.Set {
+		if p.Status.Value == "" {
+			p.Status.Value = Lead
+		}
+		if !slices.Contains(Statuses, p.Status.Value) {
+			faults.Add("/status", "a status is one of %s", join(Statuses))
+		} else {
+			c.Status = p.Status.Value
+		}
+	}
+	if p.Consent.Set {
+		if p.Consent.Value == "" {
+			p.Consent.Value = ConsentNever
+		}
+		if !slices.Contains(Consents, p.Consent.Value) {
+			faults.Add("/consent", "a consent is one of %s", join(Consents))
+		} else {
+			c.Consent = p.Consent.Value
+		}
+	}
+	if p.Tags.Set {
+		c.Tags = nil
+		for i, t := range p.Tags.Value {
+			if err := checkText(t, MaxTag); err != nil {
+				faults.Add(fmt.Sprintf("/tags/%d", i), "%s", err)
+			} else {
+				c.Tags = AddTag(c.Tags, t)
+			}
+		}
+		if limit := pol.maxTags(); len(c.Tags) > limit {
+			faults.Add("/tags", "a contact has at most %d tags; these are %d", limit, len(c.Tags))
+		}
+	}
+}
+
+func (p Policy) maxTags() int {
+	if p.MaxTags > 0 {
+		return p.MaxTags
+	}
+	return MaxTags
+}
+
+func applyAddress(name string, p Opt[AddressPatch], to *Address, faults *crm.Faults) {
+	if !p.Set {
+		return
+	}
+	if p.Value == (AddressPatch{}) { // null clears all of it
+		*to = Address{}
+		return
+	}
+	for _, f := range addressFields {
+		if o := f.opt(&p.Value); o.Set {
+			if err := checkText(o.Value, f.max); err != nil {
+				faults.Add("/"+name+"/"+f.name, "%s", err)
+			} else {
+				*f.at(to) = o.Value
+			}
+		}
+	}
+	to.Country = CleanCountry(to.Country)
+}
+
+func (f *field) value(v, country string) (string, error) {
+	if v == "" {
+		return "", nil
+	}
+	if err := checkText(v, f.max); err != nil {
+		return "", err
+	}
+	if f.clean == nil {
+		return v, nil
+	}
+	return f.clean(v, country)
+}
+
+// checkText refuses what cannot be kept. Control characters are kept: they
+// occur in real names pasted from elsewhere, and pages escape what they show.
+func checkText(v string, limit int) error {
+	if !utf8.ValidString(v) {
+		return fmt.Errorf("the text is not valid UTF-8")
+	}
+	if n := utf8.RuneCountInString(v); n > limit {
+		return fmt.Errorf("the text has %d characters, at most %d fit", n, limit)
+	}
+	return nil
+}
+
+func cleanDate(v, _ string) (string, error) {
+	if _, err := time.Parse(time.DateOnly, v); err != nil {
+		return "", fmt.Errorf("a birth date is written YYYY-MM-DD, for example 1985-03-31")
+	}
+	return v, nil
+}
+
+func cleanLanguage(v, _ string) (string, error) {
+	t, err := language.Parse(strings.ReplaceAll(v, "_", "-"))
+	if err != nil {
+		return "", fmt.Errorf("a language is a code such as nl, en or nl-BE")
+	}
+	return t.String(), nil
+}
+
+func cleanWebsite(v, _ string) (string, error) {
+	if strings.ContainsFunc(v, unicode.IsSpace) {
+		return "", fmt.Errorf("a web address has no blanks")
+	}
+	w := v
+	if !strings.Contains(w, "://") {
+		w = "https://" + w
+	}
+	u, err := url.Parse(w)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !strings.Contains(u.Host, ".") {
+		return "", fmt.Errorf("a web address looks like https://www.example.nl")
+	}
+	return w, nil
+}
+
+func join[T ~string](list []T) string {
+	s := make([]string, len(list))
+	for i, v := range list {
+		s[i] = string(v)
+	}
+	return strings.Join(s, ", ")
+}

@@ -1,0 +1,198 @@
+package order
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"strconv"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/timeline"
+)
+
+// Book is what attaching an order needs of a site's book.
+type Book interface {
+	// Attach finds the contact that an order belongs to: the one that has the order
+	// already, else the one that the facts name, else a new one. It applies the rule
+	// to contact and stored order and stores both, and the activities, in one
+	// transaction, repeating the rule while other writers come between. created
+	// contacts come as contact.New made them; stored is nil for an order not seen yet.
+	// The order of a deleted contact is brought up to date without personal data
+	// and without the rule.
+	Attach(ctx context.Context, o Order, f contact.Facts, now time.Time, rule Rule) (contact.Contact, error)
+
+	// Forget notes the deletion of an order that may not have arrived yet; it
+	// reports false if the order is known and Attach must be called.
+	Forget(ctx context.Context, o Order) (bool, error)
+
+	// KeepSubmission keeps what came in for nobody under its source, see form.Book.
+	KeepSubmission(ctx context.Context, under string, a timeline.Activity, until time.Time) error
+}
+
+// Rule is the change that one delivered version makes.
+type Rule func(c *contact.Contact, f contact.Facts, created bool, stored *Order) (Order, []timeline.Activity, error)
+
+// Ref is the order's name within the site: "<source>:<id in the shop>".
+func (o Order) Ref() string { return o.Source + ":" + o.ExternalID }
+
+// Identity is the slot that says whose the order is.
+func (o Order) Identity() crm.Identity {
+	return crm.Identity{Kind: crm.ByOrder, Value: o.Ref()}
+}
+
+// Attach brings one delivered version of an order into the book: the contact
+// becomes or is made a customer, its details are enriched, the order is kept
+// and its figures are brought up to date. Any number of deliveries in any order
+// end in the same state. An order that names nobody is kept under its source.
+func Attach(ctx context.Context, b Book, o Order, pol contact.Policy, now time.Time) error {
+	if o.Stub {
+		if done, err := b.Forget(ctx, o); done || err != nil {
+			return err
+		}
+	}
+	f := Facts(o, pol)
+	if !o.Stub && len(f.Identities()) == 0 && f.Phone == "" {
+		a := o.activity()
+		a.At, a.ID = now, ""
+		return b.KeepSubmission(ctx, o.Source, a, time.Time{})
+	}
+	_, err := b.Attach(ctx, o, f, now, func(c *contact.Contact, f contact.Facts, created bool, stored *Order) (Order, []timeline.Activity, error) {
+		var effect contact.Effect
+		from := c.Status
+		if created {
+			effect = contact.Effect{Visible: true, Dirty: true}
+			from = contact.Lead
+		} else {
+			effect = c.Enrich(f)
+		}
+		merged, changed := o, true
+		var before Order
+		if stored != nil {
+			before = *stored
+			merged, changed = Merge(before, o)
+		}
+		if !changed && !effect.Dirty {
+			return merged, nil, contact.ErrUnchanged
+		}
+		var acts []timeline.Activity
+		if changed {
+			merged.count(&before, c)
+			if !merged.Stub {
+				acts = append(acts, merged.activity())
+			}
+		}
+		if c.Status != from {
+			acts = append(acts, timeline.Activity{At: now, Kind: timeline.Status, Source: o.Source, Ref: o.Ref(),
+				Values: []timeline.Value{{Name: "from", Text: string(from)}, {Name: "to", Text: string(c.Status)}, {Name: "why", Text: "order"}}})
+		}
+		return merged, acts, nil
+	})
+	return err
+}
+
+// Facts are what an order says about its customer.
+func Facts(o Order, pol contact.Policy) contact.Facts {
+	c := o.Customer
+	f := contact.Facts{Source: o.Source, AsOf: contact.Stamp{At: o.UpdatedAt}}
+	if e, err := crm.ParseEmail(c.Email); err == nil {
+		f.Email = e
+	}
+	if c.ExternalID != "" {
+		f.ExternalIDs = []string{o.Source + ":" + c.ExternalID}
+	}
+	name := [2]string{c.FirstName, c.LastName}
+	for _, a := range []Address{o.Billing, o.Shipping} {
+		if name == [2]string{} {
+			name = [2]string{a.FirstName, a.LastName}
+		}
+	}
+	country := first(o.Billing.Country, o.Shipping.Country, pol.Country)
+	f.FirstName, f.LastName = name[0], name[1]
+	f.Company = first(c.Company, o.Billing.Company)
+	f.Phone = contact.CleanPhone(first(c.Phone, o.Billing.Phone, o.Shipping.Phone), country)
+	f.Language = c.Language
+	f.BillingAddress, f.ShippingAddress = postal(o.Billing), postal(o.Shipping)
+	f.Address = f.BillingAddress
+	if f.Address == (contact.Address{}) {
+		f.Address = f.ShippingAddress
+	}
+	if o.Promotes() {
+		f.Status = contact.Customer
+	}
+	if c.AcceptsMarketing != nil && *c.AcceptsMarketing {
+		f.Consent = contact.ConsentSubscribed
+	}
+	return f
+}
+
+func postal(a Address) contact.Address {
+	return contact.Address{Street: a.Street, Street2: a.Street2, Postcode: a.Postcode, City: a.City, Region: a.Region, Country: a.Country}
+}
+
+// count brings the contact's figures from the stored version to this one.
+func (o Order) count(before *Order, c *contact.Contact) {
+	f := &c.Figures
+	add := func(v Order, sign int) {
+		if !v.Counts() {
+			return
+		}
+		f.Orders += sign
+		m := v.Revenue()
+		if f.Revenue == nil {
+			f.Revenue = map[string]int64{}
+		}
+		f.Revenue[m.Currency] += int64(sign) * m.Minor
+		if f.Revenue[m.Currency] == 0 {
+			delete(f.Revenue, m.Currency)
+		}
+	}
+	add(*before, -1)
+	add(o, +1)
+	if at := o.PlacedAt; o.Promotes() && !at.IsZero() {
+		if f.FirstAt.IsZero() || at.Before(f.FirstAt) {
+			f.FirstAt = at
+		}
+		if at.After(f.LastAt) {
+			f.LastAt = at
+		}
+	}
+}
+
+// activity is the order's one entry in the timeline, at the moment it was
+// placed; a newer version of the order replaces it, so that the timeline too is
+// the same after any order of deliveries.
+func (o Order) activity() timeline.Activity {
+	status := string(o.Status)
+	if o.Deleted() {
+		status = "deleted"
+	}
+	a := timeline.Activity{
+		At: o.PlacedAt, Kind: timeline.Order, Source: o.Source, Ref: o.Ref(),
+		Values: []timeline.Value{
+			{Name: "number", Text: o.Number},
+			{Name: "status", Text: status},
+			{Name: "total", Text: o.Total.String()},
+			{Name: "items", Text: strconv.Itoa(len(o.Items) + o.MoreItems)},
+		},
+	}
+	if a.At.IsZero() {
+		a.At = o.UpdatedAt
+	}
+	sum := sha256.Sum256([]byte(o.Ref()))
+	ms := uint64(0)
+	if !o.PlacedAt.IsZero() {
+		ms = ulid.Timestamp(o.PlacedAt)
+	}
+	a.ID = ulid.MustNew(ms, bytes.NewReader(sum[:])).String() // fails only past the year 10889
+	return a
+}
+
+// Anonymous is the order without what tells whose it was.
+func (o Order) Anonymous() Order {
+	o.Customer, o.Billing, o.Shipping = Customer{}, Address{}, Address{}
+	return o
+}

@@ -1,0 +1,31 @@
+// Package timeline is what happened to a contact, one [Activity] a happening.
+// Activities are written in the transaction of the change that they tell of and
+// are never changed by the system afterwards, so they double as the event log.
+package timeline
+
+import "time"
+
+// Kind is the sort of happening.
+type Kind string
+
+const (
+	Form    Kind = "form"    // a submission; Values are its fields
+	Order   Kind = "order"   // an order came or changed; Ref is "source:id"
+	Status  Kind = "status"  // Values: from, to, why
+	Edit    Kind = "edit"    // a member or the API changed fields; Changed names them
+	Created Kind = "created" // derived from the contact's origin, never stored
+)
+
+// Activity is one entry of a timeline.
+type Activity struct {
+	ID      string    // ULID, given by the store; sorts by At
+	At      time.Time // UTC, milliseconds
+	Kind    Kind
+	Source  string   // see contact.Origin
+	Ref     string   // what it is about, for example an order's "source:id"
+	Changed []string // names of fields that changed
+	Values  []Value  // what was said, in its order
+}
+
+// Value is one named text of an activity.
+type Value struct{ Name, Text string }
