@@ -265,8 +265,8 @@ func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule
 		if !errors.As(err, &l) {
 			return next, err
 		}
-		if _, raced := l.items[0]; raced {
-			continue
+		if at, failed := l.items[0]; failed && number(at, "v") != old.Version {
+			continue // another writer came between
 		}
 		// The contact is as it was read: an identity it wants is somebody else's.
 		gained := slices.DeleteFunc(next.Identities(), func(i crm.Identity) bool { return slices.Contains(old.Identities(), i) })

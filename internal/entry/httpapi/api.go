@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/site"
+)
+
+// newAPI makes an empty API of our conventions on a mux.
+func newAPI(mux *http.ServeMux) huma.API {
+	cfg := huma.DefaultConfig("Clientele", "1.0.0")
+	cfg.Info.Description = "The customer book of a website: contacts, imports and exports. " +
+		"Send an API key as `Authorization: Bearer ck_…`; it decides the site. " +
+		"Every error is an RFC 9457 problem that lists all faults at once."
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
+	cfg.CreateHooks = nil // no $schema members in answers
+	cfg.RejectUnknownQueryParameters = true
+	cfg.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the site, ck_…"},
+	}
+	cfg.Security = []map[string][]string{{"key": {}}}
+	return humago.New(mux, cfg)
+}
+
+// serve puts the wrapper around the operations that add registers.
+func serve(dir site.Directory, clock crm.Clock, add func(huma.API)) http.Handler {
+	mux := http.NewServeMux()
+	add(newAPI(mux))
+	return Logged(authenticate(dir, clock, limitBody(MaxBody, routed(mux))))
+}
+
+// operation registers a handler that needs a scope. Its error, if any, becomes
+// the problem that ProblemOf makes of it.
+func operation[I, O any](api huma.API, scope site.Scope, op huma.Operation, handle func(context.Context, caller, *I) (*O, error)) {
+	op.Middlewares = append(op.Middlewares, requires(scope))
+	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
+		http.StatusUnprocessableEntity, http.StatusInternalServerError)
+	op.Description += "\n\nNeeds the permission `" + string(scope) + "`."
+	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, callerOf(ctx), in)
+		var same *notModified
+		if errors.As(err, &same) {
+			return nil, same
+		}
+		if err != nil {
+			return nil, ProblemOf(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+func unwrap(ctx huma.Context) (*http.Request, http.ResponseWriter) { return humago.Unwrap(ctx) }

@@ -1,0 +1,563 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/order"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/timeline"
+)
+
+// ContactBook is what the contacts API needs of a site's book.
+type ContactBook interface {
+	contact.Book
+	Orders(ctx context.Context, id crm.ContactID) ([]order.Order, error)
+	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
+}
+
+// Contacts is the API for contacts, and the OpenAPI description of the whole API.
+func Contacts(dir site.Directory, open func(site.Site) ContactBook, clock crm.Clock) http.Handler {
+	api := serve(dir, clock, func(a huma.API) { addContacts(a, contactsAPI{open, clock}) })
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	mux.Handle("GET /v1/openapi.json", Logged(openAPIHandler()))
+	return mux
+}
+
+type contactsAPI struct {
+	open  func(site.Site) ContactBook
+	clock crm.Clock
+}
+
+// Address is a postal address in answers and requests.
+type addressJSON struct {
+	Street   string `json:"street,omitempty" example:"Molenstraat 12"`
+	Street2  string `json:"street_2,omitempty"`
+	Postcode string `json:"postcode,omitempty" example:"1011 AB"`
+	City     string `json:"city,omitempty" example:"Amsterdam"`
+	Region   string `json:"region,omitempty"`
+	Country  string `json:"country,omitempty" doc:"ISO 3166-1 alpha-2 where it is known, else as given" example:"NL"`
+}
+
+type moneyJSON struct {
+	Amount   int64  `json:"amount" doc:"In minor units: cents for EUR" example:"2995"`
+	Currency string `json:"currency" doc:"ISO 4217" example:"EUR"`
+}
+
+type originJSON struct {
+	Source string    `json:"source" doc:"api, form:<id>, import:<job> or a webshop's source" example:"form:demo-contact"`
+	At     time.Time `json:"at"`
+}
+
+type lockJSON struct {
+	At time.Time `json:"at"`
+	By string    `json:"by" doc:"The member or API key that edited" example:"key_7f3a"`
+}
+
+// ContactJSON is a contact in full.
+type contactJSON struct {
+	ID              crm.ContactID   `json:"id" example:"ct_0123456789abcdefghjkmnpqrs"`
+	Version         int64           `json:"version" doc:"Rises with each change; also the ETag" example:"3"`
+	Email           string          `json:"email" doc:"Main address; empty if there is none" example:"emma@voorbeeld.example"`
+	Emails          []string        `json:"emails" nullable:"false" doc:"Further addresses that find this contact"`
+	FirstName       string          `json:"first_name" example:"Emma"`
+	LastName        string          `json:"last_name" example:"de Vries"`
+	Company         string          `json:"company"`
+	Phone           string          `json:"phone" doc:"E.164 where it can be read, else as typed" example:"+31612345678"`
+	Mobile          string          `json:"mobile"`
+	Website         string          `json:"website"`
+	Language        string          `json:"language" doc:"BCP 47" example:"nl"`
+	BirthDate       string          `json:"birth_date" doc:"YYYY-MM-DD" example:"1985-03-31"`
+	Gender          string          `json:"gender"`
+	VATNumber       string          `json:"vat_number"`
+	Note            string          `json:"note"`
+	Address         addressJSON     `json:"address"`
+	BillingAddress  addressJSON     `json:"billing_address"`
+	ShippingAddress addressJSON     `json:"shipping_address"`
+	Status          contact.Status  `json:"status" doc:"lead, customer, vip or inactive; more may come" example:"lead"`
+	Tags            []string        `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
+	Consent         contact.Consent `json:"consent" doc:"never, pending, subscribed or unsubscribed" example:"subscribed"`
+	ExternalIDs     []string        `json:"external_ids" nullable:"false" doc:"Ids in other systems, source:id"`
+	OrdersCount     int             `json:"orders_count" doc:"Orders that count: not cancelled, failed, draft or test" example:"2"`
+	Revenue         []moneyJSON     `json:"revenue" nullable:"false" doc:"One sum a currency, refunds taken off"`
+	FirstOrderAt    *time.Time      `json:"first_order_at,omitempty"`
+	LastOrderAt     *time.Time      `json:"last_order_at,omitempty"`
+	Origin          originJSON      `json:"origin"`
+	Locked          *lockJSON       `json:"locked,omitempty" doc:"There if a member edited the details; orders and forms then leave them"`
+	CreatedAt       time.Time       `json:"created_at"`
+	UpdatedAt       time.Time       `json:"updated_at"`
+}
+
+// rowJSON is a contact in a list.
+type rowJSON struct {
+	ID          crm.ContactID   `json:"id" example:"ct_0123456789abcdefghjkmnpqrs"`
+	Version     int64           `json:"version" example:"3"`
+	Email       string          `json:"email" example:"emma@voorbeeld.example"`
+	FirstName   string          `json:"first_name" example:"Emma"`
+	LastName    string          `json:"last_name" example:"de Vries"`
+	Company     string          `json:"company"`
+	Phone       string          `json:"phone" example:"+31612345678"`
+	Status      contact.Status  `json:"status" example:"lead"`
+	Tags        []string        `json:"tags" nullable:"false"`
+	Consent     contact.Consent `json:"consent" example:"never"`
+	OrdersCount int             `json:"orders_count" example:"0"`
+	City        string          `json:"city"`
+	Postcode    string          `json:"postcode"`
+	Country     string          `json:"country"`
+	Language    string          `json:"language"`
+	CreatedAt   time.Time       `json:"created_at"`
+	UpdatedAt   time.Time       `json:"updated_at"`
+}
+
+type addressChange struct {
+	Street   optional[string] `json:"street,omitempty"`
+	Street2  optional[string] `json:"street_2,omitempty"`
+	Postcode optional[string] `json:"postcode,omitempty"`
+	City     optional[string] `json:"city,omitempty"`
+	Region   optional[string] `json:"region,omitempty"`
+	Country  optional[string] `json:"country,omitempty"`
+}
+
+// contactChange is the body of a create and of a merge patch.
+type contactChange struct {
+	Email           optional[string]        `json:"email,omitempty" doc:"Main address, at most 254 bytes" example:"emma@voorbeeld.example"`
+	Emails          optional[[]string]      `json:"emails,omitempty" doc:"Further addresses, at most 9"`
+	FirstName       optional[string]        `json:"first_name,omitempty" doc:"At most 200 characters" example:"Emma"`
+	LastName        optional[string]        `json:"last_name,omitempty" doc:"At most 200 characters" example:"de Vries"`
+	Company         optional[string]        `json:"company,omitempty" doc:"At most 300 characters"`
+	Phone           optional[string]        `json:"phone,omitempty" doc:"Any spelling; kept as E.164 where it can be read" example:"06 12345678"`
+	Mobile          optional[string]        `json:"mobile,omitempty"`
+	Website         optional[string]        `json:"website,omitempty"`
+	Language        optional[string]        `json:"language,omitempty" doc:"BCP 47" example:"nl"`
+	BirthDate       optional[string]        `json:"birth_date,omitempty" doc:"YYYY-MM-DD"`
+	Gender          optional[string]        `json:"gender,omitempty" doc:"Free text, at most 50 characters"`
+	VATNumber       optional[string]        `json:"vat_number,omitempty"`
+	Note            optional[string]        `json:"note,omitempty" doc:"Plain text, at most 5,000 characters"`
+	Address         optional[addressChange] `json:"address,omitempty"`
+	BillingAddress  optional[addressChange] `json:"billing_address,omitempty"`
+	ShippingAddress optional[addressChange] `json:"shipping_address,omitempty"`
+	Status          optional[string]        `json:"status,omitempty" doc:"lead, customer, vip or inactive. Set by hand it stays until changed by hand"`
+	Tags            optional[[]string]      `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
+	Consent         optional[string]        `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
+	ExternalIDs     optional[[]string]      `json:"external_ids,omitempty" doc:"source:id, at most 20"`
+}
+
+type contactAnswer struct {
+	ETag     string `header:"ETag" doc:"The version, quoted; send it as If-Match to change or delete"`
+	Location string `header:"Location"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key made the contact"`
+	Body     contactJSON
+}
+
+type byID struct {
+	ID string `path:"id" doc:"The contact's id; the id of a merged contact gives the one it went into" example:"ct_0123456789abcdefghjkmnpqrs"`
+}
+
+type paging struct {
+	Limit  int    `query:"limit" minimum:"1" default:"50" doc:"Rows a page; more than 200 gives 200"`
+	Cursor string `query:"cursor" maxLength:"1024" doc:"next_cursor of the page before; empty gives the first page"`
+}
+
+func (p paging) limit() int { return min(p.Limit, 200) }
+
+func addContacts(api huma.API, h contactsAPI) {
+	tags := []string{"Contacts"}
+	operation(api, site.ContactsWrite, huma.Operation{
+		OperationID: "create-contact", Method: http.MethodPost, Path: "/v1/contacts", Tags: tags,
+		DefaultStatus: http.StatusCreated, MaxBodyBytes: -1, Summary: "Create a contact",
+		Description: "Only an e-mail address is needed (or a phone number, or an external id). An address that another contact " +
+			"has is refused with 409 and a link to that contact. With an `Idempotency-Key` the request can be repeated for 24 hours.",
+		Errors: []int{http.StatusConflict, http.StatusGone, http.StatusRequestEntityTooLarge},
+	}, h.create)
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "list-contacts", Method: http.MethodGet, Path: "/v1/contacts", Tags: tags,
+		Summary: "List contacts, last changed first", Description: "Strongly consistent: a contact that was just written is in it.",
+	}, h.list)
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "get-contact", Method: http.MethodGet, Path: "/v1/contacts/{id}", Tags: tags,
+		Summary: "Get a contact", Description: "Strongly consistent.", Errors: []int{http.StatusNotFound, http.StatusNotModified},
+	}, h.get)
+	operation(api, site.ContactsWrite, huma.Operation{
+		OperationID: "change-contact", Method: http.MethodPatch, Path: "/v1/contacts/{id}", Tags: tags, MaxBodyBytes: -1,
+		Summary: "Change a contact",
+		Description: "A JSON merge patch (RFC 7396): what is absent stays, null clears, arrays are replaced. Needs `If-Match` with the " +
+			"contact's ETag. A change of the details locks them: orders and forms no longer change them.",
+		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusRequestEntityTooLarge},
+	}, h.change)
+	operation(api, site.ContactsWrite, huma.Operation{
+		OperationID: "delete-contact", Method: http.MethodDelete, Path: "/v1/contacts/{id}", Tags: tags,
+		DefaultStatus: http.StatusNoContent, Summary: "Delete a contact",
+		Description: "The contact and its timeline go; orders stay without personal data. Needs `If-Match` with the contact's ETag.",
+		Errors:      []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+	}, h.delete)
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "list-timeline", Method: http.MethodGet, Path: "/v1/contacts/{id}/timeline", Tags: tags,
+		Summary: "What happened to a contact, newest first", Errors: []int{http.StatusNotFound},
+	}, h.timeline)
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/contacts/{id}/orders", Tags: tags,
+		Summary: "The orders of a contact", Errors: []int{http.StatusNotFound},
+	}, h.orders)
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},
+		Summary:     "Submissions that are kept under a form",
+		Description: "Those that named nobody, and those that a robot seems to have sent (kept for 30 days). The newest 200.",
+	}, h.submissions)
+}
+
+type createInput struct {
+	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the request safe to repeat for 24 hours; a fresh UUID is best"`
+	RawBody []byte
+	Body    contactChange
+}
+
+func (h contactsAPI) create(ctx context.Context, c caller, in *createInput) (*contactAnswer, error) {
+	now := h.clock.Now()
+	made, err := contact.Draft(in.Body.patch(), c.site.Policy(), "api", now)
+	if err != nil {
+		return nil, err
+	}
+	var once *contact.Once
+	if in.Key != "" {
+		once = &contact.Once{Principal: c.key.ID, Key: in.Key, Hash: hashJSON(in.RawBody)}
+	}
+	made, replayed, err := h.open(c.site).Create(ctx, made, once)
+	if err != nil {
+		return nil, err
+	}
+	a := answer(made)
+	a.Location = "/v1/contacts/" + string(made.ID)
+	if replayed {
+		a.Replayed = "true"
+	}
+	return a, nil
+}
+
+// hashJSON is the same for two bodies that say the same, whatever their blanks
+// and the order of their members.
+func hashJSON(body []byte) string {
+	var v any
+	if json.Unmarshal(body, &v) == nil {
+		if b, err := json.Marshal(v); err == nil {
+			body = b
+		}
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+type listInput struct{ paging }
+
+type listAnswer struct {
+	Body struct {
+		Contacts   []rowJSON `json:"contacts" nullable:"false"`
+		NextCursor string    `json:"next_cursor" doc:"Empty on the last page"`
+	}
+}
+
+func (h contactsAPI) list(ctx context.Context, c caller, in *listInput) (*listAnswer, error) {
+	after, err := c.site.OpenCursor("contacts", in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := h.open(c.site).List(ctx, in.limit(), after)
+	if err != nil {
+		return nil, err
+	}
+	out := &listAnswer{}
+	out.Body.Contacts = make([]rowJSON, len(rows))
+	for i, r := range rows {
+		out.Body.Contacts[i] = rowJSON{r.ID, r.Version, r.Email, r.FirstName, r.LastName, r.Company, r.Phone, r.Status, list(r.Tags),
+			r.Consent, r.Orders, r.City, r.Postcode, r.Country, r.Language, r.CreatedAt, r.UpdatedAt}
+	}
+	out.Body.NextCursor = c.site.SealCursor("contacts", next)
+	return out, nil
+}
+
+type getInput struct {
+	byID
+	IfNoneMatch string `header:"If-None-Match" doc:"The ETag that is known; 304 if it still holds"`
+}
+
+func (h contactsAPI) get(ctx context.Context, c caller, in *getInput) (*contactAnswer, error) {
+	found, err := h.open(c.site).Get(ctx, crm.ContactID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	if in.IfNoneMatch != "" && matches(in.IfNoneMatch, found.Version) {
+		return nil, &notModified{etag(found.Version)}
+	}
+	return answer(found), nil
+}
+
+type changeInput struct {
+	byID
+	IfMatch string `header:"If-Match" doc:"The ETag of the version that is changed"`
+	Body    contactChange
+}
+
+func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*contactAnswer, error) {
+	if err := needsVersion(in.IfMatch); err != nil {
+		return nil, err
+	}
+	now := h.clock.Now()
+	next, err := h.open(c.site).Change(ctx, crm.ContactID(in.ID), now, func(k *contact.Contact) ([]timeline.Activity, error) {
+		if !matches(in.IfMatch, k.Version) {
+			return nil, stale(k.Version)
+		}
+		changed, err := k.Edit(in.Body.patch(), c.site.Policy(), c.key.ID, now)
+		if err != nil {
+			return nil, err
+		}
+		if len(changed) == 0 {
+			return nil, contact.ErrUnchanged
+		}
+		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: "api", Ref: c.key.ID, Changed: changed}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(next), nil
+}
+
+type deleteInput struct {
+	byID
+	IfMatch string `header:"If-Match" doc:"The ETag of the version that is deleted"`
+}
+
+func (h contactsAPI) delete(ctx context.Context, c caller, in *deleteInput) (*struct{}, error) {
+	if err := needsVersion(in.IfMatch); err != nil {
+		return nil, err
+	}
+	return nil, h.open(c.site).Delete(ctx, crm.ContactID(in.ID), h.clock.Now(), func(k contact.Contact) error {
+		if !matches(in.IfMatch, k.Version) {
+			return stale(k.Version)
+		}
+		return nil
+	})
+}
+
+type activityJSON struct {
+	ID      string        `json:"id"`
+	At      time.Time     `json:"at"`
+	Kind    timeline.Kind `json:"kind" doc:"form, order, status, edit or created; more may come" example:"form"`
+	Source  string        `json:"source,omitempty"`
+	Ref     string        `json:"ref,omitempty" doc:"What it is about, for example an order's source:id"`
+	Changed []string      `json:"changed,omitempty" doc:"Names of the fields that changed"`
+	Values  []valueJSON   `json:"values,omitempty" doc:"What was said, in its order"`
+}
+
+type valueJSON struct {
+	Name string `json:"name" example:"message"`
+	Text string `json:"text"`
+}
+
+func activities(acts []timeline.Activity) []activityJSON {
+	out := make([]activityJSON, len(acts))
+	for i, a := range acts {
+		out[i] = activityJSON{ID: a.ID, At: a.At, Kind: a.Kind, Source: a.Source, Ref: a.Ref, Changed: a.Changed}
+		for _, v := range a.Values {
+			out[i].Values = append(out[i].Values, valueJSON(v))
+		}
+	}
+	return out
+}
+
+type timelineInput struct {
+	byID
+	paging
+}
+
+type timelineAnswer struct {
+	Body struct {
+		Activities []activityJSON `json:"activities" nullable:"false"`
+		NextCursor string         `json:"next_cursor" doc:"Empty on the last page"`
+	}
+}
+
+func (h contactsAPI) timeline(ctx context.Context, c caller, in *timelineInput) (*timelineAnswer, error) {
+	list := "timeline " + in.ID
+	after, err := c.site.OpenCursor(list, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	acts, next, err := h.open(c.site).Timeline(ctx, crm.ContactID(in.ID), in.limit(), after)
+	if err != nil {
+		return nil, err
+	}
+	out := &timelineAnswer{}
+	out.Body.Activities = activities(acts)
+	out.Body.NextCursor = c.site.SealCursor(list, next)
+	return out, nil
+}
+
+type orderJSON struct {
+	Source    string       `json:"source" example:"shopify"`
+	ID        string       `json:"id" doc:"The id in the shop" example:"450789469"`
+	Number    string       `json:"number" example:"#1001"`
+	Status    order.Status `json:"status" doc:"draft, open, paid, fulfilled, cancelled, refunded, failed" example:"paid"`
+	Deleted   bool         `json:"deleted" doc:"The shop deleted it; it no longer counts"`
+	Test      bool         `json:"test"`
+	Total     moneyJSON    `json:"total"`
+	Refunded  moneyJSON    `json:"refunded"`
+	Items     []itemJSON   `json:"items" nullable:"false"`
+	PlacedAt  time.Time    `json:"placed_at"`
+	UpdatedAt time.Time    `json:"updated_at"`
+}
+
+type itemJSON struct {
+	SKU       string    `json:"sku"`
+	Title     string    `json:"title"`
+	Quantity  int       `json:"quantity"`
+	UnitPrice moneyJSON `json:"unit_price"`
+}
+
+type ordersAnswer struct {
+	Body struct {
+		Orders []orderJSON `json:"orders" nullable:"false"`
+	}
+}
+
+func (h contactsAPI) orders(ctx context.Context, c caller, in *byID) (*ordersAnswer, error) {
+	b := h.open(c.site)
+	found, err := b.Get(ctx, crm.ContactID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	orders, err := b.Orders(ctx, found.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &ordersAnswer{}
+	out.Body.Orders = make([]orderJSON, len(orders))
+	for i, o := range orders {
+		j := orderJSON{Source: o.Source, ID: o.ExternalID, Number: o.Number, Status: o.Status, Deleted: o.Deleted(), Test: o.Test,
+			Total: money(o.Total), Refunded: money(o.Refunded), PlacedAt: o.PlacedAt, UpdatedAt: o.UpdatedAt, Items: []itemJSON{}}
+		for _, it := range o.Items {
+			j.Items = append(j.Items, itemJSON{it.SKU, it.Title, it.Quantity, money(it.UnitPrice)})
+		}
+		out.Body.Orders[i] = j
+	}
+	return out, nil
+}
+
+func money(m order.Money) moneyJSON { return moneyJSON{m.Minor, m.Currency} }
+
+type submissionsInput struct {
+	Form string `path:"form" doc:"The form's public key" example:"demo-contact"`
+}
+
+type submissionsAnswer struct {
+	Body struct {
+		Submissions []activityJSON `json:"submissions" nullable:"false"`
+	}
+}
+
+func (h contactsAPI) submissions(ctx context.Context, c caller, in *submissionsInput) (*submissionsAnswer, error) {
+	acts, err := h.open(c.site).Submissions(ctx, in.Form, 200)
+	if err != nil {
+		return nil, err
+	}
+	out := &submissionsAnswer{}
+	out.Body.Submissions = activities(acts)
+	return out, nil
+}
+
+func answer(c contact.Contact) *contactAnswer {
+	j := contactJSON{
+		ID: c.ID, Version: c.Version, Email: c.Email, Emails: list(c.Emails), FirstName: c.FirstName, LastName: c.LastName,
+		Company: c.Company, Phone: c.Phone, Mobile: c.Mobile, Website: c.Website, Language: c.Language, BirthDate: c.BirthDate,
+		Gender: c.Gender, VATNumber: c.VATNumber, Note: c.Note, Address: addressJSON(c.Address),
+		BillingAddress: addressJSON(c.BillingAddress), ShippingAddress: addressJSON(c.ShippingAddress),
+		Status: c.Status, Tags: list(c.Tags), Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
+		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
+		Origin: originJSON(c.Origin), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+	}
+	for cur, n := range c.Figures.Revenue {
+		j.Revenue = append(j.Revenue, moneyJSON{n, cur})
+	}
+	slices.SortFunc(j.Revenue, func(a, b moneyJSON) int { return strings.Compare(a.Currency, b.Currency) })
+	if c.Lock != nil {
+		j.Locked = &lockJSON{c.Lock.At, c.Lock.By}
+	}
+	return &contactAnswer{ETag: etag(c.Version), Body: j}
+}
+
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (b contactChange) patch() contact.Patch {
+	return contact.Patch{
+		Email: b.Email.opt(), Emails: b.Emails.opt(), ExternalIDs: b.ExternalIDs.opt(),
+		FirstName: b.FirstName.opt(), LastName: b.LastName.opt(), Company: b.Company.opt(), Phone: b.Phone.opt(),
+		Mobile: b.Mobile.opt(), Website: b.Website.opt(), Language: b.Language.opt(), BirthDate: b.BirthDate.opt(),
+		Gender: b.Gender.opt(), VATNumber: b.VATNumber.opt(), Note: b.Note.opt(),
+		Address: addressPatch(b.Address), BillingAddress: addressPatch(b.BillingAddress), ShippingAddress: addressPatch(b.ShippingAddress),
+		Status:  contact.Opt[contact.Status]{Set: b.Status.set, Value: contact.Status(b.Status.value)},
+		Consent: contact.Opt[contact.Consent]{Set: b.Consent.set, Value: contact.Consent(b.Consent.value)},
+		Tags:    b.Tags.opt(),
+	}
+}
+
+func addressPatch(o optional[addressChange]) contact.Opt[contact.AddressPatch] {
+	v := o.value
+	return contact.Opt[contact.AddressPatch]{Set: o.set, Value: contact.AddressPatch{
+		Street: v.Street.opt(), Street2: v.Street2.opt(), Postcode: v.Postcode.opt(),
+		City: v.City.opt(), Region: v.Region.opt(), Country: v.Country.opt(),
+	}}
+}
+
+func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// matches reads a list of entity tags as RFC 9110 §8.8.3.2 compares them; weak
+// ones match too, as a version says all there is to say.
+func matches(header string, version int64) bool {
+	for _, t := range strings.Split(header, ",") {
+		t = strings.TrimPrefix(strings.TrimSpace(t), "W/")
+		if t == "*" || t == etag(version) {
+			return true
+		}
+	}
+	return false
+}
+
+func needsVersion(ifMatch string) error {
+	if strings.TrimSpace(ifMatch) != "" {
+		return nil
+	}
+	return crm.Errorf(crm.PreconditionRequired, "send If-Match with the ETag of the contact as you read it, so that nobody's change is lost")
+}
+
+func stale(version int64) error {
+	return crm.Errorf(crm.Stale, "the contact was changed since; it is at version %d now: read it again and repeat your change", version)
+}
+
+// notModified is a 304, which has no body.
+type notModified struct{ etag string }
+
+func (n *notModified) Error() string           { return "not modified" }
+func (n *notModified) GetStatus() int          { return http.StatusNotModified }
+func (n *notModified) GetHeaders() http.Header { return http.Header{"Etag": {n.etag}} }

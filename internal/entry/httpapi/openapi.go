@@ -1,0 +1,38 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// OpenAPI is the description of the whole API, OpenAPI 3.1 as JSON, made from
+// the same registrations that serve it.
+var OpenAPI = sync.OnceValues(func() ([]byte, error) {
+	api := newAPI(http.NewServeMux())
+	for _, add := range describe {
+		add(api)
+	}
+	return json.MarshalIndent(api.OpenAPI(), "", "  ")
+})
+
+// describe registers the operations of every function, without anything behind
+// them.
+var describe = []func(huma.API){
+	func(a huma.API) { addContacts(a, contactsAPI{}) },
+}
+
+func openAPIHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		doc, err := OpenAPI()
+		if err != nil {
+			WriteProblem(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(doc)
+	})
+}
