@@ -222,8 +222,8 @@ func Merge(stored, incoming Order) (merged Order, changed bool) {
 }
 
 // Hash is a SHA-256 over everything that the version says, except its source
-// and a deletion. It does not change between releases as long as no field is
-// added; do not store it as an identity.
+// and a deletion. It breaks ties only, and changes when a release adds a
+// field: do not store it as an identity.
 func (o Order) Hash() [sha256.Size]byte {
 	h := hasher{sha256.New()}
 	h.text(o.ExternalID, o.Number, string(o.Status))
