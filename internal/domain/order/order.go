@@ -30,7 +30,7 @@ const (
 	MaxText   = 255     // names, streets, cities
 	MaxTitle  = 500     // title of a line
 	MaxEmail  = 320     // bytes: 64 + @ + 255, RFC 5321 section 4.5.3.1
-	MaxBody   = 1 << 20 // bytes of a webhook body: what one queue message carries
+	MaxBody   = 6 << 20 // bytes of a webhook body: what a Lambda function can be called with
 )
 
 // Status is where an order stands.

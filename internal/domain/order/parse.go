@@ -223,7 +223,7 @@ func first(texts ...string) string {
 
 // email reads an address. It is never cut: that would make another address.
 func (o object) email(key string) string {
-	s := o.text(key, 1<<20)
+	s := o.text(key, MaxBody)
 	if len(s) > MaxEmail && !o.r.strict {
 		o.fault(key, "is longer than %d bytes", MaxEmail)
 		return ""
