@@ -31,6 +31,8 @@ const (
 	Windows1252 Encoding = "windows-1252"
 )
 
+func (e Encoding) String() string { return string(e) }
+
 // Info is what a whole stream turned out to be.
 type Info struct {
 	Encoding Encoding
