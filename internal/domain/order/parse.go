@@ -71,7 +71,13 @@ func Parse(kind, topic string, body []byte) (Order, error) {
 	return read(topic, root)
 }
 
-// ignored returns why a topic is not about an order, or "" if it is.
+// Ignored returns why a topic is not about an order, or "" if it is. Parse asks
+// the same, so that a delivery may be set aside before its body is read.
+func Ignored(kind, topic string) string {
+	return ignored(kind, strings.ToLower(strings.TrimSpace(topic)))
+}
+
+// ignored is Ignored for a topic in lower case.
 func ignored(kind, topic string) string {
 	switch kind {
 	case KindShopify:
