@@ -154,15 +154,43 @@ func Plan(r io.Reader, o PlanOptions, emit func(Chunk) error) (Summary, error) {
 	return sum, flush()
 }
 
-// KeyHash hashes an identity, its kind and its normalised value in one string,
-// for PlanOptions.Keys. It is the same in every process (FNV-1a), so that
-// planning a file twice gives one plan.
-func KeyHash(identity string) uint64 {
+// KeyHash hashes an identity, kind and normalised value, for PlanOptions.Keys.
+// It is the same in every process (FNV-1a), so that planning a file twice gives
+// one plan.
+func KeyHash[T string | []byte](kind string, value T) uint64 {
 	h := uint64(0xcbf29ce484222325)
-	for i := range len(identity) {
-		h = (h ^ uint64(identity[i])) * 0x100000001b3
+	for i := range len(kind) {
+		h = (h ^ uint64(kind[i])) * 0x100000001b3
+	}
+	h = (h ^ 0xFF) * 0x100000001b3 // no text has this byte: kind and value stay apart
+	for i := range len(value) {
+		h = (h ^ uint64(value[i])) * 0x100000001b3
 	}
 	return h
+}
+
+// Sample reads the first n rows of a UTF-8 file, or fewer if it is shorter, for
+// Guess and for a preview. Empty rows are left out, as Plan does, so that
+// Layout.Header+1 is PlanOptions.Skip. A row that cannot be read is one cell
+// with its text. The only errors are those of r.
+func Sample(r io.Reader, d csv.Dialect, n int) ([][]string, error) {
+	in := csv.NewReader(r, d, csv.At{})
+	var rows [][]string
+	for len(rows) < n {
+		rec, err := in.Next()
+		var fault *csv.Fault
+		switch {
+		case err == io.EOF:
+			return rows, nil
+		case errors.As(err, &fault):
+			rows = append(rows, []string{string(rec.Raw)})
+		case err != nil:
+			return rows, err
+		case !rec.Blank():
+			rows = append(rows, rec.Strings())
+		}
+	}
+	return rows, nil
 }
 
 // bloom remembers keys in 8 MiB, whatever their number. The bits of a key lie in
