@@ -19,6 +19,8 @@ import (
 type Table struct {
 	db   *dynamodb.Client
 	name *string
+
+	expectNew expectNew
 }
 
 // Open makes a table of its name; no request is made.

@@ -236,3 +236,46 @@ func ConsentFrom(s string) Consent {
 	}
 	return ""
 }
+
+// KeepFilled takes out of the details what the contact has a value for already,
+// so that Enrich only fills.
+func (c *Contact) KeepFilled(said *Details) {
+	for i := range units {
+		if u := &units[i]; u.strength(&c.Details) > 0 {
+			u.copy(said, &c.Details)
+		}
+	}
+}
+
+// KeepBlanks leaves the blanks around the contact's own texts where that is all
+// in which what is said differs: a file cannot show them, so it does not say
+// that they are to go.
+func (c *Contact) KeepBlanks(said *Details) {
+	same := func(have, says *string) {
+		if *have != *says && strings.TrimSpace(*have) == *says {
+			*says = *have
+		}
+	}
+	for i := range fields {
+		same(fields[i].at(&c.Details), fields[i].at(said))
+	}
+	for _, f := range addressFields {
+		same(f.at(&c.Address), f.at(&said.Address))
+		same(f.at(&c.BillingAddress), f.at(&said.BillingAddress))
+		same(f.at(&c.ShippingAddress), f.at(&said.ShippingAddress))
+	}
+}
+
+// TextFields are the names that SetText knows.
+func TextFields() []string {
+	var out []string
+	for i := range fields {
+		out = append(out, fields[i].name)
+	}
+	for _, prefix := range []string{"", "billing_", "shipping_"} {
+		for _, f := range addressFields {
+			out = append(out, prefix+f.name)
+		}
+	}
+	return out
+}

@@ -337,3 +337,58 @@ func join[T ~string](list []T) string {
 	}
 	return strings.Join(s, ", ")
 }
+
+// SetText sets a field by its name in files and forms: those of Details, the
+// parts of the address, and those of billing_ and shipping_. country is how a
+// phone number without a country code is read. The error is a sentence.
+func (d *Details) SetText(name, v, country string) error {
+	for i := range fields {
+		if f := &fields[i]; f.name == name {
+			v, err := f.value(v, country)
+			if err == nil {
+				*f.at(d) = v
+			}
+			return err
+		}
+	}
+	a, part := &d.Address, name
+	if p, ok := strings.CutPrefix(name, "billing_"); ok {
+		a, part = &d.BillingAddress, p
+	} else if p, ok := strings.CutPrefix(name, "shipping_"); ok {
+		a, part = &d.ShippingAddress, p
+	}
+	for _, f := range addressFields {
+		if f.name == part {
+			if err := checkText(v, f.max); err != nil {
+				return err
+			}
+			if part == "country" {
+				v = CleanCountry(v)
+			}
+			*f.at(a) = v
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no field %s", name)
+}
+
+// Text reads a field by its name, as SetText sets it; "" for a name there is not.
+func (d *Details) Text(name string) string {
+	for i := range fields {
+		if fields[i].name == name {
+			return *fields[i].at(d)
+		}
+	}
+	a, part := &d.Address, name
+	if p, ok := strings.CutPrefix(name, "billing_"); ok {
+		a, part = &d.BillingAddress, p
+	} else if p, ok := strings.CutPrefix(name, "shipping_"); ok {
+		a, part = &d.ShippingAddress, p
+	}
+	for _, f := range addressFields {
+		if f.name == part {
+			return *f.at(a)
+		}
+	}
+	return ""
+}

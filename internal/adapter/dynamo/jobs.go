@@ -1,0 +1,160 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/transfer"
+)
+
+var _ transfer.Book = (*Book)(nil)
+
+// A job's item has its counts as attributes of their own, to which the workers
+// add in the transaction that records a chunk; everything else is in body, under
+// the version n, and changes with a condition.
+func (b *Book) jobKey(id string) item { return key(jobPK(b.site.ID), id) }
+
+func jobBody(j transfer.Job) (string, error) {
+	j.Counts, j.Ended, j.Version = transfer.Counts{}, 0, 0
+	body, err := json.Marshal(j)
+	if err != nil {
+		return "", fmt.Errorf("packing job %s: %w", j.ID, err)
+	}
+	return string(body), nil
+}
+
+func jobOf(it item) (transfer.Job, error) {
+	var j transfer.Job
+	if err := decode(it, &j); err != nil {
+		return j, err
+	}
+	j.Version, j.Ended = number(it, "n"), int(number(it, "ended"))
+	j.Counts = transfer.Counts{
+		Rows: int(number(it, "rows_")), Created: int(number(it, "created")), Updated: int(number(it, "updated")),
+		Unchanged: int(number(it, "unchanged")), Merged: int(number(it, "merged")), Rejected: int(number(it, "rejected")),
+	}
+	return j, nil
+}
+
+// CreateJob implements transfer.Jobs.
+func (b *Book) CreateJob(ctx context.Context, j transfer.Job) error {
+	body, err := jobBody(j)
+	if err != nil {
+		return err
+	}
+	it := b.jobKey(j.ID)
+	it["t"], it["sv"], it["body"], it["n"] = str(string(j.Kind)), num(schemaVersion), str(body), num(1)
+	return b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Put: &types.Put{
+		TableName: b.t.name, Item: it, ConditionExpression: ptr("attribute_not_exists(PK)"),
+	}})
+}
+
+// Job implements transfer.Jobs.
+func (b *Book) Job(ctx context.Context, id string) (transfer.Job, error) {
+	it, err := b.t.get(ctx, b.site.ID, b.jobKey(id))
+	if err != nil {
+		return transfer.Job{}, err
+	}
+	if it == nil {
+		return transfer.Job{}, crm.Errorf(crm.NotFound, "there is no such job on this site")
+	}
+	return jobOf(it)
+}
+
+// ChangeJob implements transfer.Jobs.
+func (b *Book) ChangeJob(ctx context.Context, id string, now time.Time, change func(*transfer.Job) error) (transfer.Job, error) {
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return transfer.Job{}, err
+			}
+		}
+		j, err := b.Job(ctx, id)
+		if err != nil {
+			return j, err
+		}
+		was := j.Version
+		if err := change(&j); errors.Is(err, contact.ErrUnchanged) {
+			return j, nil
+		} else if err != nil {
+			return j, err
+		}
+		j.UpdatedAt = now
+		body, err := jobBody(j)
+		if err != nil {
+			return j, err
+		}
+		err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: &types.Update{
+			TableName: b.t.name, Key: b.jobKey(id),
+			UpdateExpression:          ptr("SET body = :body, n = :n, sv = :sv"),
+			ConditionExpression:       ptr("n = :was"),
+			ExpressionAttributeValues: item{":body": str(body), ":n": num(was + 1), ":was": num(was), ":sv": num(schemaVersion)},
+		}})
+		var l *lost
+		if !asLost(err, &l) {
+			j.Version = was + 1
+			return j, err
+		}
+	}
+	return transfer.Job{}, busy()
+}
+
+func (b *Book) chunkKey(job, chunk string) item { return key(chunkPK(b.site.ID, job), "CHUNK#"+chunk) }
+
+// EndChunk implements transfer.Jobs: the chunk's item makes the adding happen once.
+func (b *Book) EndChunk(ctx context.Context, id, chunk string, c transfer.Counts) (bool, error) {
+	it := b.chunkKey(id, chunk)
+	it["t"], it["sv"] = str("chunk"), num(schemaVersion)
+	err := b.t.commit(ctx, b.site.ID,
+		types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it, ConditionExpression: ptr("attribute_not_exists(PK)")}},
+		types.TransactWriteItem{Update: &types.Update{
+			TableName: b.t.name, Key: b.jobKey(id), ConditionExpression: ptr("attribute_exists(PK)"),
+			UpdateExpression: ptr("ADD ended :one, rows_ :rows, created :c, updated :u, unchanged :s, merged :m, rejected :r"),
+			ExpressionAttributeValues: item{":one": num(1), ":rows": num(int64(c.Rows)), ":c": num(int64(c.Created)), ":u": num(int64(c.Updated)),
+				":s": num(int64(c.Unchanged)), ":m": num(int64(c.Merged)), ":r": num(int64(c.Rejected))},
+		}})
+	var l *lost
+	if asLost(err, &l) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ChunkEnded implements transfer.Jobs.
+func (b *Book) ChunkEnded(ctx context.Context, id, chunk string) (bool, error) {
+	it, err := b.t.get(ctx, b.site.ID, b.chunkKey(id, chunk))
+	return it != nil, err
+}
+
+// ListJobs implements transfer.Jobs. A site has few jobs, so both kinds share
+// the partition.
+func (b *Book) ListJobs(ctx context.Context, kind transfer.Kind, limit int) ([]transfer.Job, error) {
+	var jobs []transfer.Job
+	var start item
+	for len(jobs) < limit {
+		items, next, err := b.t.query(ctx, b.site.ID, query{pk: jobPK(b.site.ID), limit: 100, start: start})
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			if text(it, "t") == string(kind) && len(jobs) < limit {
+				j, err := jobOf(it)
+				if err != nil {
+					return nil, err
+				}
+				jobs = append(jobs, j)
+			}
+		}
+		if start = next; start == nil {
+			break
+		}
+	}
+	return jobs, nil
+}

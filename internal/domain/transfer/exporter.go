@@ -1,0 +1,209 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/segment"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/transfer/csv"
+)
+
+// Exporter writes a site's contacts into a file.
+type Exporter struct {
+	Files Files
+	Clock crm.Clock
+}
+
+// ExportColumns are the columns of an export, in their order. An import
+// recognises each by its name; those that it does not take (ids, figures,
+// moments) it leaves out by name as well.
+var ExportColumns = []string{
+	"id", "email", "email_2", "first_name", "last_name", "company", "phone", "mobile", "website", "language", "birth_date",
+	"gender", "vat_number", "street", "street_2", "postcode", "city", "region", "country",
+	"billing_street", "billing_street_2", "billing_postcode", "billing_city", "billing_region", "billing_country",
+	"shipping_street", "shipping_street_2", "shipping_postcode", "shipping_city", "shipping_region", "shipping_country",
+	"status", "tags", "consent", "note", "external_id", "orders_count", "created_at", "updated_at",
+}
+
+// Request makes an export and has it carried out.
+func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job) (Job, error) {
+	var faults crm.Faults
+	if j.Format == "" {
+		j.Format = "csv"
+	}
+	if j.Format != "csv" {
+		faults.Add("/format", "the format is csv")
+	}
+	if len(j.IDs) > 0 && j.Filter != "" {
+		faults.Add("/filter", "give ids or a filter, not both")
+	}
+	if _, err := segment.Parse(j.Filter); err != nil {
+		faults.Add("/filter", "%s", err)
+	}
+	if len(j.IDs) > maxExportIDs {
+		faults.Add("/ids", "at most %d ids; use a filter for more", maxExportIDs)
+	}
+	for i, id := range j.IDs {
+		if !id.Valid() {
+			faults.Add("/ids/"+strconv.Itoa(i), "this is not the id of a contact")
+		}
+	}
+	for i, c := range j.Choice {
+		if !slices.Contains(ExportColumns, c) {
+			faults.Add("/columns/"+strconv.Itoa(i), "there is no column %q; there are %s", c, strings.Join(ExportColumns, ", "))
+		}
+	}
+	if err := faults.Err(); err != nil {
+		return j, err
+	}
+	j.Kind, j.State, j.UpdatedAt = Export, Running, j.CreatedAt
+	if err := jobs.CreateJob(ctx, j); err != nil {
+		return j, err
+	}
+	return j, q.SendTask(ctx, Task{Site: s.ID, Job: j.ID, Step: StepExport})
+}
+
+// Do writes the file of a job: every contact that exists from the start to the
+// end of the writing is in it exactly once. Written twice, the second file
+// replaces the first.
+func (ex *Exporter) Do(ctx context.Context, b Book, s site.Site, t Task) error {
+	j, err := b.Job(ctx, t.Job)
+	if crm.CodeOf(err) == crm.NotFound || err == nil && (j.State.Ended() || j.Kind != Export) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	columns := j.Choice
+	if len(columns) == 0 {
+		columns = ExportColumns
+	}
+	filter, err := segment.Parse(j.Filter)
+	if err != nil {
+		return fmt.Errorf("export %s: its filter was checked before: %w", j.ID, err)
+	}
+	key := exportKey(s.ID, j.ID)
+	file := ex.Files.Create(ctx, key, "text/csv; charset=utf-8")
+	rows, err := ex.write(ctx, b, file, j, filter, columns)
+	if err != nil {
+		file.Abort()
+		return fmt.Errorf("export %s: %w", j.ID, err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("export %s: %w", j.ID, err)
+	}
+	_, err = b.ChangeJob(ctx, j.ID, ex.Clock.Now(), func(j *Job) error {
+		if j.State != Running {
+			return contact.ErrUnchanged
+		}
+		j.State, j.Result, j.Total = Done, key, rows
+		return nil
+	})
+	return err
+}
+
+func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, j Job, filter segment.Filter, columns []string) (rows int, err error) {
+	w := csv.NewWriter(file, csv.Spreadsheet, csv.Dialect{Comma: ','})
+	if err := w.Write(columns...); err != nil {
+		return 0, err
+	}
+	all := filter.All()
+	visit := func(c *contact.Contact) error {
+		if !all && !filter.Match((*filterRow)(c)) {
+			return nil
+		}
+		rows++
+		for _, name := range columns {
+			w.Cell(cell(c, name))
+		}
+		return w.End()
+	}
+	if len(j.IDs) == 0 {
+		err = b.Each(ctx, visit)
+	} else {
+		ids := slices.Clone(j.IDs)
+		slices.Sort(ids)
+		for part := range slices.Chunk(slices.Compact(ids), 100) {
+			list, err := b.GetAll(ctx, part)
+			if err != nil {
+				return rows, err
+			}
+			for i := range list {
+				if err := visit(&list[i]); err != nil {
+					return rows, err
+				}
+			}
+		}
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	return rows, err
+}
+
+// cell is what a column says of a contact.
+func cell(c *contact.Contact, name string) string {
+	switch name {
+	case "id":
+		return string(c.ID)
+	case "email":
+		return c.Email
+	case "email_2":
+		return strings.Join(c.Emails, ";")
+	case "status":
+		return string(c.Status)
+	case "tags":
+		return JoinTags(c.Tags)
+	case "consent":
+		return string(c.Consent)
+	case "external_id":
+		return strings.Join(c.ExternalIDs, ";")
+	case "orders_count":
+		return strconv.Itoa(c.Figures.Orders)
+	case "created_at":
+		return c.CreatedAt.Format(time.RFC3339)
+	case "updated_at":
+		return c.UpdatedAt.Format(time.RFC3339)
+	}
+	return c.Text(name)
+}
+
+// filterRow lets a filter look at a contact.
+type filterRow contact.Contact
+
+func (r *filterRow) Text(f segment.Field) string {
+	c := (*contact.Contact)(r)
+	switch f {
+	case segment.Status, segment.Consent, segment.ID, segment.Email:
+		return cell(c, string(f.String()))
+	}
+	return c.Text(f.String())
+}
+
+func (r *filterRow) Number(f segment.Field) (int64, bool) {
+	return int64(r.Figures.Orders), f == segment.OrdersCount
+}
+
+func (r *filterRow) Time(f segment.Field) (time.Time, bool) {
+	switch f {
+	case segment.CreatedAt:
+		return r.CreatedAt, true
+	case segment.UpdatedAt:
+		return r.UpdatedAt, true
+	}
+	return time.Time{}, false
+}
+
+func (r *filterRow) Tag(i int) (string, bool) {
+	if i < len(r.Tags) {
+		return r.Tags[i], true
+	}
+	return "", false
+}

@@ -1,0 +1,810 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/transfer/csv"
+	"clientele/internal/domain/transfer/text"
+)
+
+// The life of an import, every step of which may be repeated or cut off:
+//
+//	inspect  reads the upload once for its encoding (and keeps a copy in UTF-8 if
+//	         it is another), recognises the columns, and cuts it into chunks at
+//	         record borders: the manifest, a file. Then the job is running, and one
+//	         message a chunk is sent.
+//	run      brings the rows of a chunk in, in transactions of many, and records the
+//	         chunk and its counts in one transaction. Chunks run side by side, so
+//	         rows that may share a contact with an earlier row are left out here.
+//	tail     brings those in, chunk after chunk, in the order of the file. So the
+//	         outcome is that of the rows one by one, whatever ran side by side.
+//	finish   joins the parts of the error file; the job is done.
+//
+// What a worker had brought in before it was killed it recognises by the mark
+// that each contact carries (contact.ImportMark), and counts it as it was.
+type Importer struct {
+	Files Files
+	Queue Queue
+	Clock crm.Clock
+}
+
+type outcome int
+
+const (
+	created outcome = iota
+	updated
+	unchanged
+	merged
+	rejected
+)
+
+// ErrNotYet tells that a step came too early and is to be tried again.
+var ErrNotYet = errors.New("it is too early for this step")
+
+// Start makes an import that waits for its file.
+func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job, Upload, error) {
+	var faults crm.Faults
+	name := strings.ToLower(j.Filename)
+	switch {
+	case j.Filename == "" || len(j.Filename) > 255:
+		faults.Add("/filename", "give the name of the file, at most 255 bytes")
+	case strings.HasSuffix(name, ".xlsx") || strings.HasSuffix(name, ".xls") || strings.HasSuffix(name, ".ods") || strings.HasSuffix(name, ".numbers"):
+		faults.Add("/filename", "spreadsheet files are not read; save it as CSV and import that")
+	}
+	if j.Size < 1 || j.Size > MaxFile {
+		faults.Add("/size", "give the exact size of the file in bytes, 1 to %d (5 GiB)", int64(MaxFile))
+	}
+	for column, field := range j.Mapping {
+		if field != "" && !importable(field) {
+			faults.Add("/mapping/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(column), "there is no field %q; there are %s", field, strings.Join(ImportFields(), ", "))
+		}
+	}
+	if j.Options.Existing == "" {
+		j.Options.Existing = Update
+	}
+	if !slices.Contains([]Existing{Update, Fill, Skip}, j.Options.Existing) {
+		faults.Add("/options/existing", "existing is update, fill or skip")
+	}
+	if j.Options.Status != "" && !slices.Contains(contact.Statuses, j.Options.Status) {
+		faults.Add("/options/status", "a status is one of lead, customer, vip, inactive")
+	}
+	if len(j.Options.Tags) > 20 {
+		faults.Add("/options/tags", "at most 20 tags can be given to all rows")
+	}
+	if err := faults.Err(); err != nil {
+		return j, Upload{}, err
+	}
+	j.Kind, j.State, j.UpdatedAt = Import, Uploading, j.CreatedAt
+	if err := jobs.CreateJob(ctx, j); err != nil {
+		return j, Upload{}, err
+	}
+	up, err := files.PresignPut(ctx, uploadKey(s.ID, j.ID), j.Size, UploadFor)
+	return j, up, err
+}
+
+// UploadedJob reads the key of an upload, as a storage event names it.
+func UploadedJob(key string) (crm.SiteID, string, bool) {
+	rest, ok := strings.CutPrefix(key, "uploads/")
+	id, job, cut := strings.Cut(rest, "/")
+	return crm.SiteID(id), job, ok && cut && crm.SiteID(id).Valid() && job != "" && !strings.Contains(job, "/")
+}
+
+// Do carries out one task. An error means that the task is to be delivered
+// again; a task that can never succeed ends its job and returns nil.
+func (im *Importer) Do(ctx context.Context, b Book, s site.Site, t Task) error {
+	j, err := b.Job(ctx, t.Job)
+	if crm.CodeOf(err) == crm.NotFound || err == nil && (j.State.Ended() || j.Kind != Import) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch t.Step {
+	case StepInspect:
+		err = im.inspect(ctx, b, s, j)
+	case StepRun, StepTail:
+		err = im.chunk(ctx, b, s, j, t)
+	default:
+		return fmt.Errorf("import %s: there is no step %q", j.ID, t.Step)
+	}
+	var e *crm.Error
+	if errors.As(err, &e) && e.Code == crm.Invalid {
+		return im.fail(ctx, b, j, e.Detail)
+	}
+	if err != nil {
+		return fmt.Errorf("import %s, %s: %w", j.ID, t.Step, err)
+	}
+	return nil
+}
+
+func (im *Importer) fail(ctx context.Context, b Jobs, j Job, why string) error {
+	_, err := b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+		if j.State.Ended() {
+			return contact.ErrUnchanged
+		}
+		j.State, j.Fault = Failed, why
+		return nil
+	})
+	return err
+}
+
+// sampleBytes decide on delimiter, header and columns.
+const sampleBytes = 256 << 10
+
+func (im *Importer) inspect(ctx context.Context, b Book, s site.Site, j Job) error {
+	if j.State == Running {
+		return im.dispatch(ctx, b, s, j) // planned before; perhaps not all messages went out
+	}
+	j, err := b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+		if j.State != Uploading && j.State != Inspecting && j.State != Ready {
+			return contact.ErrUnchanged
+		}
+		j.State, j.Fault = Inspecting, ""
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if j.State != Inspecting {
+		return nil
+	}
+	if j.File == "" {
+		if j, err = im.readable(ctx, b, s, j); err != nil || j.State != Inspecting {
+			return err
+		}
+	}
+	f, err := im.Files.Read(ctx, j.File, j.ETag, 0, -1)
+	if err != nil {
+		return err
+	}
+	sample, err := io.ReadAll(io.LimitReader(f, sampleBytes))
+	f.Close()
+	if err != nil {
+		return err
+	}
+	d, skip, columns, err := look(sample, j.Mapping)
+	if err != nil {
+		return err
+	}
+	ready := columnOf(columns, "email") == "" && columnOf(columns, "email_2") == ""
+	if !ready {
+		return im.plan(ctx, b, s, j, d, skip, columns)
+	}
+	_, err = b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+		if j.State != Inspecting {
+			return contact.ErrUnchanged
+		}
+		j.State, j.Columns, j.Comma = Ready, columns, string(rune(d.Comma))
+		j.Fault = "no column was recognised as the e-mail address; say in mapping which one it is and start the import again"
+		return nil
+	})
+	return err
+}
+
+// readable finds out how the upload is written and, if that is not UTF-8,
+// writes a copy that is.
+func (im *Importer) readable(ctx context.Context, b Book, s site.Site, j Job) (Job, error) {
+	key := uploadKey(s.ID, j.ID)
+	size, etag, err := im.Files.Stat(ctx, key)
+	if errors.Is(err, ErrNoFile) {
+		// Started before the upload: back to waiting for it.
+		return b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+			j.State, j.Fault = Uploading, "the file has not arrived yet; upload it with the request in upload"
+			return nil
+		})
+	}
+	if err != nil {
+		return j, err
+	}
+	if size != j.Size {
+		return j, crm.Errorf(crm.Invalid, "the file has %d bytes, %d were announced", size, j.Size)
+	}
+	f, err := im.Files.Read(ctx, key, etag, 0, -1)
+	if err != nil {
+		return j, err
+	}
+	info, err := text.Detect(f)
+	f.Close()
+	if err != nil {
+		return j, unreadable(err)
+	}
+	if info.Encoding != text.UTF8 {
+		if f, err = im.Files.Read(ctx, key, etag, 0, -1); err != nil {
+			return j, err
+		}
+		defer f.Close()
+		key = workKey(s.ID, j.ID, "utf8.csv")
+		w := im.Files.Create(ctx, key, "text/csv; charset=utf-8")
+		if _, err := io.Copy(w, text.NewDecoder(f, info.Encoding)); err != nil {
+			w.Abort()
+			return j, unreadable(err)
+		}
+		if err := w.Close(); err != nil {
+			return j, err
+		}
+		if _, etag, err = im.Files.Stat(ctx, key); err != nil {
+			return j, err
+		}
+	}
+	return b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+		if j.State != Inspecting {
+			return contact.ErrUnchanged
+		}
+		j.File, j.ETag, j.Encoding = key, etag, string(info.Encoding)
+		return nil
+	})
+}
+
+func unreadable(err error) error {
+	var d *text.DecodeError
+	if errors.As(err, &d) {
+		return crm.Errorf(crm.Invalid, "the file cannot be read as text: %s", d)
+	}
+	return err
+}
+
+// look finds delimiter, header and columns at the beginning of a file; skip is
+// how many rows stand above the data.
+func look(sample []byte, mapping map[string]string) (d csv.Dialect, skip int, columns []Column, err error) {
+	d = csv.Sniff(sample)
+	var rows [][]string
+	for r := csv.NewReader(bytes.NewReader(sample), d, csv.At{}); len(rows) < 100; {
+		rec, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		var fault *csv.Fault
+		switch {
+		case errors.As(err, &fault):
+			rows = append(rows, []string{string(rec.Raw)}) // counts as a row, as in Plan
+		case err != nil:
+			return d, 0, nil, err
+		case !rec.Blank():
+			rows = append(rows, rec.Strings())
+		}
+	}
+	if len(sample) == sampleBytes && len(rows) > 1 && len(rows) < 100 {
+		rows = rows[:len(rows)-1] // cut off by the sample's end
+	}
+	if len(rows) == 0 {
+		return d, 0, nil, crm.Errorf(crm.Invalid, "the file is empty; give one with a row of column names and at least one contact")
+	}
+	guess := Guess(rows)
+	width := 0
+	for _, r := range rows {
+		width = max(width, len(r))
+	}
+	if guess.Header >= 0 {
+		width = len(rows[guess.Header])
+	}
+	for i := range width {
+		c := Column{Name: fmt.Sprintf("column %d", i+1)}
+		if guess.Header >= 0 && clean(rows[guess.Header][i]) != "" {
+			c.Name = clean(rows[guess.Header][i])
+		}
+		if i < len(guess.Columns) {
+			c.Field, c.Note = string(guess.Columns[i].Field), guess.Columns[i].Note
+		}
+		columns = append(columns, c)
+	}
+	assign(columns, mapping)
+	return d, guess.Header + 1, columns, nil
+}
+
+// assign applies the caller's mapping and leaves out what an import does not take.
+func assign(columns []Column, mapping map[string]string) {
+	given := map[string]bool{}
+	for i := range columns {
+		c := &columns[i]
+		f, ok := mapping[c.Name]
+		if !ok {
+			f, ok = mapping[strconv.Itoa(i+1)]
+		}
+		if ok {
+			c.Field, c.Note = f, ""
+			if f == "" {
+				c.Note = "left out as the mapping says"
+			}
+			given[f] = true
+			continue
+		}
+		if c.Field != "" && !importable(c.Field) {
+			c.Field, c.Note = "", "this is not kept by an import"
+		}
+	}
+	for i := range columns { // a guess gives way to what the caller said
+		c := &columns[i]
+		_, byName := mapping[c.Name]
+		_, byNumber := mapping[strconv.Itoa(i+1)]
+		if c.Field != "" && given[c.Field] && !byName && !byNumber {
+			c.Field, c.Note = "", "another column was mapped to this field"
+		}
+	}
+}
+
+var special = []string{"email", "email_2", "email_3", "name", "last_name_prefix", "house_number", "house_number_suffix",
+	"billing_house_number", "billing_house_number_suffix", "shipping_house_number", "shipping_house_number_suffix", "tags", "status", "consent", "external_id", "birth_date"}
+
+// ImportFields are the fields that a column can be mapped to.
+func ImportFields() []string {
+	out := slices.Clone(special)
+	for _, n := range contact.TextFields() {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func importable(field string) bool { return slices.Contains(ImportFields(), field) }
+
+// plan cuts the file into chunks and starts the job.
+func (im *Importer) plan(ctx context.Context, b Book, s site.Site, j Job, d csv.Dialect, skip int, columns []Column) error {
+	f, err := im.Files.Read(ctx, j.File, j.ETag, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	manifest := im.Files.Create(ctx, workKey(s.ID, j.ID, "manifest.jsonl"), "application/jsonl")
+	out := json.NewEncoder(manifest)
+	chunks, tails := 0, 0
+	sum, err := Plan(f, PlanOptions{
+		Dialect: d, Skip: skip, ChunkRows: chunkRows, ChunkBytes: chunkBytes, Keys: keys(columns),
+	}, func(c Chunk) error {
+		chunks++
+		if len(c.Deferred) > 0 {
+			tails++
+		}
+		return out.Encode(c)
+	})
+	if err == nil {
+		err = manifest.Close()
+	} else {
+		manifest.Abort()
+	}
+	if err != nil {
+		return err
+	}
+	if sum.Rows == 0 {
+		return crm.Errorf(crm.Invalid, "the file has column names and no rows; give one with at least one contact")
+	}
+	j, err = b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+		if j.State != Inspecting {
+			return contact.ErrUnchanged
+		}
+		j.State, j.Columns, j.Comma, j.HeaderAt, j.Total, j.Chunks, j.Tails = Running, columns, string(rune(d.Comma)), sum.Data, sum.Rows, chunks, tails
+		return nil
+	})
+	if err != nil || j.State != Running {
+		return err
+	}
+	return im.dispatch(ctx, b, s, j)
+}
+
+// keys are the identities of a row as numbers, for the planner to see whether an
+// earlier row may have had one of them.
+func keys(columns []Column) func([][]byte, []uint64) []uint64 {
+	var at []int
+	for i, c := range columns {
+		switch c.Field {
+		case "email", "email_2", "email_3", "external_id":
+			at = append(at, i)
+		}
+	}
+	return func(fields [][]byte, out []uint64) []uint64 {
+		for _, i := range at {
+			if i >= len(fields) {
+				break
+			}
+			v := clean(string(fields[i]))
+			if v == "" {
+				continue
+			}
+			for _, part := range addresses(columns[i].Field, v) {
+				if e, err := crm.ParseEmail(part); err == nil {
+					part = crm.EmailKey(e)
+				}
+				out = append(out, KeyHash(columns[i].Field[:2], part))
+			}
+		}
+		return out
+	}
+}
+
+// dispatch sends one message a chunk. Sent twice, they do no harm.
+func (im *Importer) dispatch(ctx context.Context, b Book, s site.Site, j Job) error {
+	if j.Sent {
+		return im.advance(ctx, b, s, j)
+	}
+	var batch []Task
+	err := im.manifest(ctx, s, j, func(c Chunk) error {
+		batch = append(batch, Task{Site: s.ID, Job: j.ID, Step: StepRun, Chunk: &c})
+		if len(batch) < 10 {
+			return nil
+		}
+		err := im.Queue.SendTask(ctx, batch...)
+		batch = nil
+		return err
+	})
+	if err == nil && len(batch) > 0 {
+		err = im.Queue.SendTask(ctx, batch...)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+		j.Sent = true
+		return nil
+	})
+	return err
+}
+
+func (im *Importer) manifest(ctx context.Context, s site.Site, j Job, visit func(Chunk) error) error {
+	f, err := im.Files.Read(ctx, workKey(s.ID, j.ID, "manifest.jsonl"), "", 0, -1)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for dec := json.NewDecoder(f); ; {
+		var c Chunk
+		if err := dec.Decode(&c); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading the manifest: %w", err)
+		}
+		if err := visit(c); err != nil {
+			return err
+		}
+	}
+}
+
+func chunkName(step Step, n int) string { return fmt.Sprintf("%s-%07d", step, n) }
+
+// chunk does the rows of one chunk, then whatever is due after it.
+func (im *Importer) chunk(ctx context.Context, b Book, s site.Site, j Job, t Task) error {
+	if j.State != Running || t.Chunk == nil {
+		return fmt.Errorf("%w: the job is %s", ErrNotYet, j.State)
+	}
+	name := chunkName(t.Step, t.Chunk.N)
+	ended, err := b.ChunkEnded(ctx, j.ID, name)
+	if err != nil {
+		return err
+	}
+	if !ended {
+		counts, err := im.rows(ctx, b, s, j, t)
+		if err != nil {
+			return err
+		}
+		if _, err := b.EndChunk(ctx, j.ID, name, counts); err != nil {
+			return err
+		}
+	}
+	if t.Step == StepTail {
+		return im.nextTail(ctx, b, s, j, t.Chunk.N)
+	}
+	if j, err = b.Job(ctx, j.ID); err != nil {
+		return err
+	}
+	return im.advance(ctx, b, s, j)
+}
+
+// advance starts the tail, or finishes, once every chunk has run.
+func (im *Importer) advance(ctx context.Context, b Book, s site.Site, j Job) error {
+	if j.State != Running || j.Ended < j.Chunks {
+		return nil
+	}
+	if j.Tails == 0 || j.Ended == j.Chunks+j.Tails {
+		return im.finish(ctx, b, s, j)
+	}
+	return im.nextTail(ctx, b, s, j, -1)
+}
+
+// nextTail sends the first chunk behind n whose other rows are still to be done.
+func (im *Importer) nextTail(ctx context.Context, b Book, s site.Site, j Job, n int) error {
+	found := errors.New("found")
+	err := im.manifest(ctx, s, j, func(c Chunk) error {
+		if c.N <= n || len(c.Deferred) == 0 {
+			return nil
+		}
+		if ended, err := b.ChunkEnded(ctx, j.ID, chunkName(StepTail, c.N)); err != nil || ended {
+			return err
+		}
+		if err := im.Queue.SendTask(ctx, Task{Site: s.ID, Job: j.ID, Step: StepTail, Chunk: &c}); err != nil {
+			return err
+		}
+		return found
+	})
+	if errors.Is(err, found) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return im.finish(ctx, b, s, j)
+}
+
+// batchRows is how many rows are brought in at a time: a transaction of
+// DynamoDB holds 100 items.
+const batchRows = 100
+
+// rows brings in the rows of a chunk that are the step's.
+func (im *Importer) rows(ctx context.Context, b Book, s site.Site, j Job, t Task) (Counts, error) {
+	c := t.Chunk
+	f, err := im.Files.Read(ctx, j.File, j.ETag, c.Offset, c.Length)
+	if err != nil {
+		return Counts{}, err
+	}
+	defer f.Close()
+	r := csv.NewReader(f, csv.Dialect{Comma: j.Comma[0]}, csv.At{Offset: c.Offset, Line: int64(c.FirstLine), Number: 1})
+	w := &rowWorker{
+		layout: layout{columns: j.Columns, country: s.Country, options: j.Options, source: "import:" + j.ID, at: j.CreatedAt},
+		book:   b, job: j, now: im.Clock.Now(), errs: newErrorPart(j),
+	}
+	row := c.FirstRow - 1
+	deferred := c.Deferred
+	for {
+		rec, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		var fault *csv.Fault
+		if err != nil && !errors.As(err, &fault) {
+			return Counts{}, fmt.Errorf("reading chunk %d: %w", c.N, err)
+		}
+		if fault == nil && rec.Blank() {
+			continue
+		}
+		row++
+		late := len(deferred) > 0 && deferred[0] == row-c.FirstRow
+		if late {
+			deferred = deferred[1:]
+		}
+		if late != (t.Step == StepTail) {
+			continue
+		}
+		if fault != nil {
+			w.reject(row, fault.Line, nil, rejection{columnNumber(j.Columns, fault.Column), "", fault.Error()})
+			continue
+		}
+		if err := w.add(ctx, row, rec); err != nil {
+			return Counts{}, err
+		}
+	}
+	if err := w.flush(ctx); err != nil {
+		return Counts{}, err
+	}
+	if part := w.errs.bytes(); part != nil {
+		if err := im.Files.Put(ctx, workKey(s.ID, j.ID, "errors-"+chunkName(t.Step, c.N)), "text/csv", part); err != nil {
+			return Counts{}, err
+		}
+	}
+	return w.counts, nil
+}
+
+func columnNumber(columns []Column, n int) string {
+	if n >= 1 && n <= len(columns) {
+		return columns[n-1].Name
+	}
+	return ""
+}
+
+// rowWorker gathers rows into batches and counts what became of them.
+type rowWorker struct {
+	layout layout
+	book   Contacts
+	job    Job
+	now    time.Time
+	counts Counts
+	errs   *errorPart
+
+	facts []contact.Facts
+	rows  []int
+	ids   map[crm.Identity]bool
+}
+
+func (w *rowWorker) reject(row int, line int64, fields []string, r rejection) {
+	w.counts.add(rejected)
+	w.errs.add(row, line, r, fields)
+}
+
+func (w *rowWorker) add(ctx context.Context, row int, rec csv.Record) error {
+	fields := rec.Strings()
+	f, rej := w.layout.facts(fields, row)
+	if rej != nil {
+		w.reject(row, rec.Line, fields, *rej)
+		return nil
+	}
+	ids := f.Identities()
+	full := len(w.facts) == batchRows || slices.ContainsFunc(ids, func(id crm.Identity) bool { return w.ids[id] })
+	if full {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if w.ids == nil {
+		w.ids = make(map[crm.Identity]bool, batchRows)
+	}
+	for _, id := range ids {
+		w.ids[id] = true
+	}
+	w.facts, w.rows = append(w.facts, f), append(w.rows, row)
+	return nil
+}
+
+func (w *rowWorker) flush(ctx context.Context) error {
+	if len(w.facts) == 0 {
+		return nil
+	}
+	outcomes := make([]outcome, len(w.facts))
+	err := w.book.UpsertAll(ctx, w.facts, w.now, func(i int, c *contact.Contact, f contact.Facts, isNew bool) error {
+		var err error
+		outcomes[i], err = w.bring(w.rows[i], c, f, isNew)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range outcomes {
+		w.counts.add(o)
+	}
+	w.facts, w.rows = w.facts[:0], w.rows[:0]
+	clear(w.ids)
+	return nil
+}
+
+// bring is the rule of an import for one row and its contact.
+func (w *rowWorker) bring(row int, c *contact.Contact, f contact.Facts, isNew bool) (outcome, error) {
+	opt := w.job.Options
+	if isNew {
+		if f.Status == "" && opt.Status != "" {
+			c.Status = opt.Status
+		}
+		c.Import = &contact.ImportMark{Job: w.job.ID, Row: row, Created: true}
+		return created, nil
+	}
+	mark := c.Import
+	if mark != nil && mark.Job != w.job.ID {
+		mark = nil
+	}
+	if mark != nil && mark.Row == row { // our own work, before the message came again
+		if mark.Created {
+			return created, contact.ErrUnchanged
+		}
+		return updated, contact.ErrUnchanged
+	}
+	same := unchanged
+	if mark != nil {
+		same = merged
+	}
+	if opt.Existing == Skip {
+		return same, contact.ErrUnchanged
+	}
+	if opt.Existing == Fill {
+		c.KeepFilled(&f.Details)
+	} else {
+		c.KeepBlanks(&f.Details)
+	}
+	if !c.Enrich(f).Visible {
+		return same, contact.ErrUnchanged
+	}
+	if mark != nil {
+		return merged, nil
+	}
+	c.Import = &contact.ImportMark{Job: w.job.ID, Row: row}
+	return updated, nil
+}
+
+// finish joins the parts of the error file, in the order of the file, and ends
+// the job.
+func (im *Importer) finish(ctx context.Context, b Book, s site.Site, j Job) error {
+	j, err := b.Job(ctx, j.ID)
+	if err != nil || j.State != Running {
+		return err
+	}
+	key := ""
+	if j.Counts.Rejected > 0 {
+		key = errorKey(s.ID, j.ID)
+		if err := im.joinErrors(ctx, s, j, key); err != nil {
+			return err
+		}
+	}
+	_, err = b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+		if j.State != Running {
+			return contact.ErrUnchanged
+		}
+		j.State, j.ErrFile = Done, key
+		return nil
+	})
+	return err
+}
+
+func (im *Importer) joinErrors(ctx context.Context, s site.Site, j Job, key string) error {
+	out := im.Files.Create(ctx, key, "text/csv; charset=utf-8")
+	if _, err := out.Write(errorHeader(j)); err != nil {
+		out.Abort()
+		return err
+	}
+	err := im.manifest(ctx, s, j, func(c Chunk) error {
+		for _, step := range []Step{StepRun, StepTail} {
+			if step == StepTail && len(c.Deferred) == 0 {
+				continue
+			}
+			part, err := im.Files.Read(ctx, workKey(s.ID, j.ID, "errors-"+chunkName(step, c.N)), "", 0, -1)
+			if errors.Is(err, ErrNoFile) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(out, part)
+			part.Close()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		out.Abort()
+		return err
+	}
+	return out.Close()
+}
+
+// errorPart is the rejected rows of a chunk: where, which column, what stood
+// there and why, then the row as it was, so that it can be mended and imported
+// again.
+type errorPart struct {
+	buf   bytes.Buffer
+	w     *csv.Writer
+	width int
+}
+
+func errorDialect(j Job) csv.Dialect { return csv.Dialect{Comma: j.Comma[0]} }
+
+func newErrorPart(j Job) *errorPart {
+	p := &errorPart{width: len(j.Columns)}
+	p.w = csv.NewWriter(&p.buf, csv.Spreadsheet, errorDialect(j))
+	p.w.Continue()
+	return p
+}
+
+func errorHeader(j Job) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b, csv.Spreadsheet, errorDialect(j))
+	head := []string{"error_row", "error_line", "error_column", "error_value", "error_reason"}
+	for _, c := range j.Columns {
+		head = append(head, c.Name)
+	}
+	_ = w.Write(head...) // a buffer takes everything
+	_ = w.Flush()
+	return b.Bytes()
+}
+
+func (p *errorPart) add(row int, line int64, r rejection, fields []string) {
+	out := append([]string{strconv.Itoa(row), strconv.FormatInt(line, 10), r.column, r.value, r.reason}, fields...)
+	for len(out) < p.width+5 {
+		out = append(out, "")
+	}
+	_ = p.w.Write(out...)
+}
+
+func (p *errorPart) bytes() []byte {
+	_ = p.w.Flush()
+	if p.buf.Len() == 0 {
+		return nil
+	}
+	return p.buf.Bytes()
+}

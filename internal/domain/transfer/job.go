@@ -1,0 +1,244 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+)
+
+// Kind of a job.
+type Kind string
+
+const (
+	Import Kind = "import"
+	Export Kind = "export"
+)
+
+// State of a job.
+//
+//	import: uploading → inspecting → running → done
+//	                  ↘ ready ↗ (a mapping is needed)
+//	export: running → done
+//	each:   → failed, with Fault; → cancelled
+type State string
+
+const (
+	Uploading  State = "uploading"  // waits for the file
+	Inspecting State = "inspecting" // encoding, columns, plan
+	Ready      State = "ready"      // waits for a mapping of its columns
+	Running    State = "running"
+	Done       State = "done"
+	Failed     State = "failed"
+	Cancelled  State = "cancelled"
+)
+
+// Ended reports whether nothing more happens to the job.
+func (s State) Ended() bool { return s == Done || s == Failed || s == Cancelled }
+
+// Counts of an import: Rows is the sum of the others when it is done. Of an
+// export: Rows alone.
+type Counts struct {
+	Rows      int // rows that were dealt with
+	Created   int
+	Updated   int
+	Unchanged int
+	Merged    int // rows that joined a contact which this import had made or changed
+	Rejected  int
+}
+
+func (c *Counts) add(o outcome) {
+	c.Rows++
+	switch o {
+	case created:
+		c.Created++
+	case updated:
+		c.Updated++
+	case unchanged:
+		c.Unchanged++
+	case merged:
+		c.Merged++
+	case rejected:
+		c.Rejected++
+	}
+}
+
+// Job is one import or export. Its id sorts by the moment of its making.
+type Job struct {
+	ID        string
+	Kind      Kind
+	State     State
+	By        string // the API key that asked
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Fault     string // why it failed or waits, for a person
+
+	// Import
+	Filename string
+	Size     int64             // bytes announced
+	Mapping  map[string]string // column name → field, or "" to leave it out; over what is recognised
+	Options  Options
+	File     string // the file that is read: the upload, or its copy in UTF-8
+	ETag     string // of File
+	Comma    string // the delimiter found
+	Encoding string
+	Columns  []Column
+	HeaderAt int64 // where the data begins, bytes
+	Total    int   // rows in the file; known from running on
+	Chunks   int
+	Tails    int  // chunks with rows that an earlier row may share a contact with
+	Sent     bool // all chunk messages are out
+
+	// Export
+	Format  string
+	Filter  string
+	IDs     []crm.ContactID
+	Choice  []string // columns; empty: all
+	Result  string   // key of the finished file
+	ErrFile string   // key of the file of rejected rows; empty without any
+
+	// Kept beside the rest, so that many workers can add to them.
+	Counts Counts
+	Ended  int // chunks that are dealt with
+
+	Version int64 // of everything but Counts and Ended
+}
+
+// Options of an import.
+type Options struct {
+	Existing Existing       // what happens to contacts that are known
+	Tags     []string       // for every row
+	Status   contact.Status // for contacts that the import makes, where the row says none
+}
+
+// Existing is what an import does with a contact that is there already.
+type Existing string
+
+const (
+	Update Existing = "update" // what the row says replaces what is there; blanks keep it
+	Fill   Existing = "fill"   // only what is empty is filled
+	Skip   Existing = "skip"   // nothing
+)
+
+// Column is a column of the file and what becomes of it.
+type Column struct {
+	Name  string
+	Field string // the contact's field; empty: left out
+	Note  string // why it is left out
+}
+
+// Jobs keeps the jobs of one site.
+type Jobs interface {
+	CreateJob(ctx context.Context, j Job) error
+	// Job reads one, strongly consistent; crm.NotFound.
+	Job(ctx context.Context, id string) (Job, error)
+	// ChangeJob applies a change and stores it, repeating it while others come
+	// between. ErrUnchanged of the contact package stores nothing.
+	ChangeJob(ctx context.Context, id string, now time.Time, change func(*Job) error) (Job, error)
+	// EndChunk records that a chunk was dealt with and adds its counts, once however
+	// often it is called; it reports whether this call was the one.
+	EndChunk(ctx context.Context, id, chunk string, c Counts) (bool, error)
+	// ChunkEnded reports whether EndChunk was called for the chunk.
+	ChunkEnded(ctx context.Context, id, chunk string) (bool, error)
+	// ListJobs gives the newest jobs of a kind.
+	ListJobs(ctx context.Context, kind Kind, limit int) ([]Job, error)
+}
+
+// Contacts is what jobs need of the site's book.
+type Contacts interface {
+	// UpsertAll brings many facts in, as contact.Book.Upsert does each. No two of
+	// them may share an identity, and each has one. The rule is called with the
+	// number of its facts, perhaps more than once. The calls that returned nil are stored;
+	// an error leaves some stored and some not, and the call can be repeated.
+	UpsertAll(ctx context.Context, facts []contact.Facts, now time.Time, rule func(i int, c *contact.Contact, f contact.Facts, created bool) error) error
+
+	// Each calls visit with every contact that exists from the start to the end of
+	// the call exactly once, in no order, from one goroutine. Memory is bounded.
+	Each(ctx context.Context, visit func(*contact.Contact) error) error
+
+	// GetAll reads contacts by id, absent ones left out; at most 100 ids.
+	GetAll(ctx context.Context, ids []crm.ContactID) ([]contact.Contact, error)
+}
+
+// Book is both.
+type Book interface {
+	Jobs
+	Contacts
+}
+
+// Upload is a request that the owner's browser makes to storage.
+type Upload struct {
+	Method  string
+	URL     string
+	Headers map[string]string // to be sent exactly so
+}
+
+// ErrNoFile tells that a key holds no file.
+var ErrNoFile = errors.New("there is no such file")
+
+// Files keeps files by key.
+type Files interface {
+	PresignPut(ctx context.Context, key string, size int64, valid time.Duration) (Upload, error)
+	PresignGet(ctx context.Context, key, filename string, valid time.Duration) (string, error)
+	// Stat is the size and the ETag of a file; ErrNoFile.
+	Stat(ctx context.Context, key string) (int64, string, error)
+	// Read streams length bytes (-1: all) from offset of the file with that ETag
+	// (empty: any). It ends in an error, not early, if the connection breaks.
+	Read(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error)
+	Put(ctx context.Context, key, contentType string, body []byte) error
+	Create(ctx context.Context, key, contentType string) FileWriter
+}
+
+// FileWriter writes a file that appears whole at Close, or not at all.
+type FileWriter interface {
+	io.WriteCloser
+	Abort()
+}
+
+// Queue hands work to workers; each message arrives at least once.
+type Queue interface {
+	SendTask(ctx context.Context, tasks ...Task) error
+}
+
+// Task is one step of a job.
+type Task struct {
+	Site crm.SiteID `json:"site"`
+	Job  string     `json:"job"`
+	Step Step       `json:"step"`
+	// Chunk is what a run step reads.
+	Chunk *Chunk `json:"chunk,omitempty"`
+}
+
+// Step is what a task asks for.
+type Step string
+
+const (
+	StepInspect Step = "inspect" // look at the upload, plan it, send its chunks
+	StepRun     Step = "run"     // the rows of a chunk that are the first of their contact
+	StepTail    Step = "tail"    // its other rows; one chunk after the other
+	StepExport  Step = "export"
+)
+
+// Limits of jobs.
+const (
+	MaxFile       = 5 << 30 // bytes; the largest single upload of S3
+	UploadFor     = time.Hour
+	DownloadFor   = 15 * time.Minute
+	chunkRows     = 1000
+	chunkBytes    = 1 << 20
+	maxExportIDs  = 10_000
+	maxColumnName = 1000
+)
+
+func uploadKey(s crm.SiteID, job string) string { return "uploads/" + string(s) + "/" + job }
+
+func workKey(s crm.SiteID, job, name string) string {
+	return "imports/" + string(s) + "/" + job + "/" + name
+}
+
+func errorKey(s crm.SiteID, job string) string { return "errors/" + string(s) + "/" + job + ".csv" }
+
+func exportKey(s crm.SiteID, job string) string { return "exports/" + string(s) + "/" + job + ".csv" }

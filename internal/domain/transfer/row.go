@@ -1,0 +1,248 @@
+package transfer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/transfer/csv"
+)
+
+// A rejection says why a row was not taken: in which column, what stood there,
+// and what to do.
+type rejection struct {
+	column string
+	value  string
+	reason string
+}
+
+// layout is what a job does with the columns of its file.
+type layout struct {
+	columns []Column
+	country string // of the site
+	options Options
+	source  string
+	at      time.Time
+}
+
+// facts reads one row. Values are trimmed, and the apostrophe that spreadsheets
+// put before +31… and 0… is taken off.
+func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
+	f := contact.Facts{Source: l.source, AsOf: contact.Stamp{At: l.at, Seq: int64(row)}, Tags: l.options.Tags}
+	var name, prefix string
+	var houses [3]struct{ number, suffix string } // main, billing, shipping
+	for i := len(l.columns); i < len(fields); i++ {
+		if v := clean(fields[i]); v != "" {
+			return f, &rejection{"", v, fmt.Sprintf("the row has %d cells, the header has %d columns; put quotes around a cell that holds the separator", len(fields), len(l.columns))}
+		}
+	}
+	country := l.country
+	for i, c := range l.columns {
+		if i < len(fields) && c.Field == "country" {
+			if code := contact.CleanCountry(clean(fields[i])); len(code) == 2 {
+				country = code
+			}
+		}
+	}
+	for i, c := range l.columns {
+		if i >= len(fields) {
+			break // a short row lacks its last cells
+		}
+		v := clean(fields[i])
+		if v == "" || c.Field == "" {
+			continue
+		}
+		reject := func(err error) (contact.Facts, *rejection) {
+			return f, &rejection{c.Name, v, err.Error()}
+		}
+		switch c.Field {
+		case "email", "email_2", "email_3":
+			for _, part := range addresses(c.Field, v) {
+				e, err := crm.ParseEmail(part)
+				if err != nil {
+					return reject(err)
+				}
+				if f.Email == "" {
+					f.Email = e
+				} else {
+					f.Emails = append(f.Emails, e)
+				}
+			}
+		case "name":
+			name = v
+		case "last_name_prefix":
+			prefix = v
+		case "house_number", "billing_house_number", "shipping_house_number":
+			houses[whose(c.Field)].number = v
+		case "house_number_suffix", "billing_house_number_suffix", "shipping_house_number_suffix":
+			houses[whose(c.Field)].suffix = v
+		case "tags":
+			for _, t := range SplitTags(v) {
+				if len([]rune(t)) > contact.MaxTag {
+					return reject(fmt.Errorf("a tag has at most %d characters", contact.MaxTag))
+				}
+				f.Tags = contact.AddTag(f.Tags[:len(f.Tags):len(f.Tags)], t)
+			}
+		case "status":
+			f.Status = statusFrom(v)
+		case "consent":
+			f.Consent = contact.ConsentFrom(v)
+		case "external_id":
+			for _, x := range strings.Split(v, ";") {
+				if x = strings.TrimSpace(x); x != "" && !strings.Contains(x, ":") {
+					x = "file:" + x
+				}
+				if x != "" && len(x) <= 300 {
+					f.ExternalIDs = append(f.ExternalIDs, x)
+				}
+			}
+		case "birth_date":
+			d, err := dateFrom(v)
+			if err != nil {
+				return reject(err)
+			}
+			f.BirthDate = d
+		default:
+			if err := f.Details.SetText(c.Field, v, country); err != nil {
+				return reject(err)
+			}
+		}
+	}
+	if f.Email == "" {
+		return f, &rejection{columnOf(l.columns, "email"), "", "the row has no e-mail address, by which contacts are found; add one"}
+	}
+	if f.FirstName == "" && f.LastName == "" && name != "" {
+		f.FirstName, f.LastName = contact.SplitName(name)
+	}
+	if prefix != "" && f.LastName != "" && !strings.HasPrefix(f.LastName, prefix+" ") {
+		f.LastName = prefix + " " + f.LastName
+	}
+	for i, a := range []*contact.Address{&f.Address, &f.BillingAddress, &f.ShippingAddress} {
+		if h := houses[i]; h.number != "" && a.Street != "" {
+			a.Street = strings.Join(strings.Fields(a.Street+" "+h.number+" "+h.suffix), " ")
+		}
+	}
+	if len(f.Emails) > contact.MaxEmails-1 {
+		return f, &rejection{columnOf(l.columns, "email"), "", fmt.Sprintf("a contact has at most %d addresses", contact.MaxEmails)}
+	}
+	return f, nil
+}
+
+// whose address a column is of: 0 main, 1 billing, 2 shipping.
+func whose(field string) int {
+	switch {
+	case strings.HasPrefix(field, "billing_"):
+		return 1
+	case strings.HasPrefix(field, "shipping_"):
+		return 2
+	}
+	return 0
+}
+
+// addresses divides the further addresses of our own export; a main address
+// with several in it is refused by crm.ParseEmail.
+func addresses(field, v string) []string {
+	if field == "email" || !strings.Contains(v, ";") {
+		return []string{v}
+	}
+	parts := strings.Split(v, ";")
+	out := parts[:0]
+	for _, p := range parts {
+		if strings.TrimSpace(p) != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func clean(v string) string {
+	return strings.TrimFunc(csv.Unguard(strings.TrimFunc(v, blank)), blank)
+}
+
+func blank(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' }
+
+func columnOf(columns []Column, field string) string {
+	for _, c := range columns {
+		if c.Field == field {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// statusFrom reads a status in Dutch or English; what is none says nothing.
+func statusFrom(v string) contact.Status {
+	switch strings.ToLower(v) {
+	case "lead", "prospect":
+		return contact.Lead
+	case "customer", "klant", "kunde", "client":
+		return contact.Customer
+	case "vip":
+		return contact.VIP
+	case "inactive", "inactief", "inaktiv", "inactif":
+		return contact.Inactive
+	}
+	return ""
+}
+
+// dateFrom reads a date as files write it: the day before the month where both
+// could be meant, as everywhere in Europe, and the year first in ISO 8601.
+func dateFrom(v string) (string, error) {
+	if strings.Trim(v, "0-/. :") == "" {
+		return "", nil // 0000-00-00: what databases write for none
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339, time.DateTime, "2006/01/02", "2006.01.02", "20060102",
+		"2-1-2006", "2/1/2006", "2.1.2006", "2 January 2006", "January 2, 2006", "2 Jan 2006", "1/2/2006", "1-2-2006"} {
+		if t, err := time.Parse(layout, v); err == nil {
+			return t.Format(time.DateOnly), nil
+		}
+	}
+	return "", fmt.Errorf("this is not a date; write it as YYYY-MM-DD, for example 1985-03-31")
+}
+
+// SplitTags reads a list of tags: divided by semicolons, commas or bars; a tag
+// with one of these in it stands in quotes.
+func SplitTags(v string) []string {
+	var tags []string
+	var b strings.Builder
+	quoted := false
+	end := func() {
+		if t := strings.TrimSpace(b.String()); t != "" {
+			tags = append(tags, t)
+		}
+		b.Reset()
+	}
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c == '"' && quoted && i+1 < len(v) && v[i+1] == '"':
+			b.WriteByte('"')
+			i++
+		case c == '"' && (quoted || strings.TrimSpace(b.String()) == ""):
+			quoted = !quoted
+		case !quoted && (c == ';' || c == ',' || c == '|'):
+			end()
+		default:
+			b.WriteByte(c)
+		}
+	}
+	end()
+	return tags
+}
+
+// JoinTags is the reverse of SplitTags.
+func JoinTags(tags []string) string {
+	var b strings.Builder
+	for i, t := range tags {
+		if i > 0 {
+			b.WriteByte(';')
+		}
+		if strings.ContainsAny(t, `;,|"`) {
+			t = `"` + strings.ReplaceAll(t, `"`, `""`) + `"`
+		}
+		b.WriteString(t)
+	}
+	return b.String()
+}
