@@ -1,0 +1,30 @@
+// Forms takes what visitors of a site fill in. Public; see httpapi.Forms.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"clientele/internal/adapter/awscfg"
+	"clientele/internal/adapter/dynamo"
+	"clientele/internal/domain/form"
+	"clientele/internal/domain/site"
+	"clientele/internal/entry/httpapi"
+	"clientele/internal/entry/lambdahttp"
+)
+
+func main() { lambdahttp.Start(build) }
+
+// build wires the function; main_test.go calls it as well.
+func build(ctx context.Context, getenv func(string) string) (http.Handler, error) {
+	cfg, err := awscfg.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	table, err := dynamo.Open(cfg, getenv("TABLE"))
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.Forms(table, func(s site.Site) form.Book { return table.Book(s) }, time.Now), nil
+}

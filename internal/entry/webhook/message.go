@@ -1,0 +1,13 @@
+package webhook
+
+// OrderMessage is the kind of queue message that a verified webhook about an
+// order becomes. Its body is the shop's, byte for byte; its attributes are:
+const (
+	OrderMessage = "order"
+
+	AttrSource   = "source"      // id of the source, "<site>-<name>"
+	AttrShop     = "kind"        // a Kind
+	AttrTopic    = "topic"       // what the shop calls the event; not signed
+	AttrDelivery = "delivery"    // the shop's id of the delivery; not signed, for the log
+	AttrReceived = "received_at" // RFC 3339
+)
