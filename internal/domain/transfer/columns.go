@@ -196,8 +196,8 @@ var byName = func() map[string]Field {
 
 // fillers are words that may stand beside a name without changing it much.
 var fillers = wordSet(`your my our the a an please enter required mandatory optional customer client contact user member person
-	subscriber buyer primary main default current preferred value work home other business private personal office mobile1
-	physical postal company secondary alternative alternate additional extra second
+	subscriber buyer primary main default current preferred value work home other business private personal office
+	physical secondary alternative alternate additional extra second
 	uw je jouw mijn ons onze het de een svp aub verplicht optioneel klant gebruiker werk thuis zakelijk zakelijke prive
 	overig overige ander andere hoofd algemeen van
 	ihr ihre deine dein mein meine bitte pflichtfeld kunde kunden benutzer privat geschaftlich dienstlich weitere andere haupt der die das
@@ -243,9 +243,19 @@ func words(name string) []string {
 			last = r
 		}
 	}
-	return strings.FieldsFunc(letters.Replace(b.String()), func(r rune) bool {
+	parts := strings.FieldsFunc(letters.Replace(b.String()), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	})
+	// Single letters belong together: a.u.b., s.v.p.
+	out, short := parts[:0], false
+	for _, p := range parts {
+		if len(p) == 1 && short {
+			out[len(out)-1] += p
+			continue
+		}
+		out, short = append(out, p), len(p) == 1
+	}
+	return out
 }
 
 // longestName is more than any name of a column; longer cells are text.
@@ -264,6 +274,9 @@ func Recognise(header string) (Field, bool) {
 func recognise(header string) (Field, float64) {
 	if len(header) > longestName {
 		return "", 0
+	}
+	if strings.TrimSpace(header) == "_website" {
+		return "", 0 // Magento's word for a shop, whose values are no addresses
 	}
 	w := words(header)
 	key := strings.Join(w, "")
