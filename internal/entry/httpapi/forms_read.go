@@ -189,7 +189,7 @@ func (j *flattener) object(prefix string, depth int) error {
 		if !ok {
 			return errors.New("a key that is no text")
 		}
-		if err := j.value(prefix+name, depth, false); err != nil {
+		if err := j.value(prefix+name, depth); err != nil {
 			return err
 		}
 	}
@@ -197,7 +197,7 @@ func (j *flattener) object(prefix string, depth int) error {
 	return err
 }
 
-func (j *flattener) value(name string, depth int, inList bool) error {
+func (j *flattener) value(name string, depth int) error {
 	t, err := j.dec.Token()
 	if err != nil {
 		return err
@@ -210,12 +210,8 @@ func (j *flattener) value(name string, depth int, inList bool) error {
 		if v == '{' {
 			return j.object(name+".", depth+1)
 		}
-		for i := 0; j.dec.More(); i++ {
-			at := name
-			if inList { // a list of lists
-				at = name + "." + strconv.Itoa(i)
-			}
-			if err := j.value(at, depth+1, true); err != nil {
+		for j.dec.More() {
+			if err := j.value(name, depth+1); err != nil {
 				return err
 			}
 		}
