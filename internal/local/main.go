@@ -1,0 +1,183 @@
+// Command local runs the whole of Clientele on one machine: it starts the local
+// services, deploys template.yaml to them, makes a demo site, and serves until
+// it is told to stop. The Makefile calls it; nothing in functions/ imports it.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"clientele/internal/local/services"
+)
+
+// A command is one word after `local`.
+type command func(ctx context.Context, root string, args []string) error
+
+var commands = map[string]command{
+	"up":   up,
+	"test": test,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	root, err := services.Root()
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 || commands[args[0]] == nil {
+		return errors.New("say what to do: up, test, demo or bench (`make help` lists the targets)")
+	}
+	ctx = followParent(ctx)
+	return commands[args[0]](ctx, root, args[1:])
+}
+
+// followParent ends the context when the process that started this one is
+// gone, so that a make that was killed outright leaves nothing running.
+func followParent(ctx context.Context) context.Context {
+	if os.Getenv("CLIENTELE_FOLLOW") == "" {
+		return ctx
+	}
+	parent := os.Getppid()
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		for os.Getppid() == parent {
+			time.Sleep(300 * time.Millisecond)
+		}
+		cancel()
+	}()
+	return ctx
+}
+
+// up is `make run`.
+func up(ctx context.Context, root string, args []string) error {
+	flags := flag.NewFlagSet("up", flag.ContinueOnError)
+	file := flags.String("run-file", filepath.Join(root, ".local", "run.json"), "where to write what was started")
+	port := flags.Int("port", 8080, "port of the API; a free one if it is taken")
+	logs := flags.String("logs", filepath.Join(root, ".local", "log"), "folder of the services' logs")
+	leash := flags.Bool("until-stdin-ends", false, "stop when standard input ends")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *leash {
+		c, cancel := context.WithCancel(ctx)
+		go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
+		ctx = c
+	}
+	d, run, err := start(ctx, root, *logs, *port)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	defer os.Remove(*file)
+	if err := run.Write(*file); err != nil {
+		return err
+	}
+	banner(os.Stdout, d, run, *file)
+	err = d.Wait(ctx)
+	fmt.Println("\nstopping")
+	return err
+}
+
+// start brings everything up with a demo site in it.
+func start(ctx context.Context, root, logs string, port int) (*services.Deployment, services.Run, error) {
+	began := time.Now()
+	d, err := services.Up(ctx, root, logs, port, func(format string, args ...any) {
+		fmt.Printf("%5.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	})
+	if err != nil {
+		return nil, services.Run{}, err
+	}
+	run, err := Seed(ctx, d.Stack, d.Gateway.URL)
+	if err != nil {
+		d.Close()
+		return nil, services.Run{}, fmt.Errorf("making the demo site: %w", err)
+	}
+	fmt.Printf("%5.1fs  ready\n", time.Since(began).Seconds())
+	return d, run, nil
+}
+
+func banner(w io.Writer, d *services.Deployment, r services.Run, file string) {
+	out := bufio.NewWriter(w)
+	defer out.Flush()
+	fmt.Fprintf(out, `
+Clientele runs.
+
+  API        %s
+  API key    %s
+  form       %s
+  sent mail  %s
+`, r.APIURL, r.APIKey, r.FormURL, r.MailURL)
+	for name, s := range r.Sources {
+		fmt.Fprintf(out, "  %-10s %s  secret %s\n", name, s.URL, s.Secret)
+	}
+	fmt.Fprintf(out, `
+Try:
+  curl -s -H 'Authorization: Bearer %[2]s' %[1]s/v1/contacts
+  curl -s -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/json' -d '{"email":"ann@example.com"}' %[1]s/v1/contacts
+  curl -s -d 'email=bob@example.com' -d 'name=Bob' %[3]s
+  curl -s %[1]s/v1/openapi.json
+
+Services: %[4]s (table: %[5]s). All of this is also in %[6]s.
+Stop with Ctrl-C.
+`, r.APIURL, r.APIKey, r.FormURL, d.Stack.Endpoint, d.Stack.Dynamo, file)
+}
+
+// test is `make test`: the services once for all packages, then go test.
+func test(ctx context.Context, root string, args []string) error {
+	dir, err := os.MkdirTemp(filepath.Join(root, ".local"), "test-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	logs := filepath.Join(root, ".local", "log", "test")
+	// The suites that hammer an own engine, and the deployed stack with its.
+	db, err := services.StartDynamoDB(ctx, root, filepath.Join(logs, "suites-dynamodb.log"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	d, run, err := start(ctx, root, logs, 0)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	file := filepath.Join(dir, "run.json")
+	if err := run.Write(file); err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"./..."}
+	}
+	if _, err := exec.LookPath("cc"); err == nil {
+		args = append([]string{"-race"}, args...)
+	} else {
+		fmt.Println("WARNING: no C compiler (apt-get install -y gcc libc6-dev), so the tests run without the race detector")
+	}
+	fmt.Println("go test " + strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, args...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Env = append(os.Environ(), "CLIENTELE_DYNAMODB="+db.Endpoint, "CLIENTELE_RUN="+file)
+	return cmd.Run()
+}
