@@ -83,6 +83,7 @@ func up(ctx context.Context, root string, args []string) error {
 		go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
 		ctx = c
 	}
+	_ = os.Remove(*file) // of a run that was killed
 	d, run, err := start(ctx, root, *logs, *port)
 	if err != nil {
 		return err
