@@ -109,8 +109,7 @@ func Plan(r io.Reader, o PlanOptions, emit func(Chunk) error) (Summary, error) {
 		if err == io.EOF {
 			break
 		}
-		var fault *csv.Fault
-		if err != nil && !errors.As(err, &fault) {
+		if err != nil && !isFault(err) {
 			return sum, fmt.Errorf("reading the file at byte %d: %w", end, err)
 		}
 		sum.Size = rec.End
@@ -135,7 +134,7 @@ func Plan(r io.Reader, o PlanOptions, emit func(Chunk) error) (Summary, error) {
 			chunk.Offset, chunk.FirstRow, chunk.FirstLine = rec.Start, sum.Rows+1, int(rec.Line)
 		}
 		sum.Widest = max(sum.Widest, len(rec.Fields))
-		if fault != nil {
+		if err != nil {
 			sum.Faults++
 		} else if seen != nil {
 			keys = o.Keys(rec.Fields, keys[:0])
@@ -152,6 +151,11 @@ func Plan(r io.Reader, o PlanOptions, emit func(Chunk) error) (Summary, error) {
 		sum.Data = sum.Size
 	}
 	return sum, flush()
+}
+
+func isFault(err error) bool {
+	var f *csv.Fault
+	return errors.As(err, &f)
 }
 
 // KeyHash hashes an identity, kind and normalised value, for PlanOptions.Keys.
@@ -178,11 +182,10 @@ func Sample(r io.Reader, d csv.Dialect, n int) ([][]string, error) {
 	var rows [][]string
 	for len(rows) < n {
 		rec, err := in.Next()
-		var fault *csv.Fault
 		switch {
 		case err == io.EOF:
 			return rows, nil
-		case errors.As(err, &fault):
+		case err != nil && isFault(err):
 			rows = append(rows, []string{string(rec.Raw)})
 		case err != nil:
 			return rows, err
