@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"clientele/internal/domain/crm"
 )
@@ -198,4 +199,10 @@ func AddTag(tags []string, tag string) []string {
 		return tags
 	}
 	return append(tags, tag)
+}
+
+// Trim takes the blanks off that a file or form may have around a value: all of
+// Unicode's, and the two that are invisible (zero-width space, byte-order mark).
+func Trim(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' })
 }

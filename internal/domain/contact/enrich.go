@@ -252,7 +252,7 @@ func (c *Contact) KeepFilled(said *Details) {
 // that they are to go.
 func (c *Contact) KeepBlanks(said *Details) {
 	same := func(have, says *string) {
-		if *have != *says && strings.TrimSpace(*have) == *says {
+		if *have != *says && Trim(*have) == *says {
 			*says = *have
 		}
 	}

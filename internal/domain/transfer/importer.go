@@ -66,11 +66,7 @@ func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job
 	if j.Size < 1 || j.Size > MaxFile {
 		faults.Add("/size", "give the exact size of the file in bytes, 1 to %d (5 GiB)", int64(MaxFile))
 	}
-	for column, field := range j.Mapping {
-		if field != "" && !importable(field) {
-			faults.Add("/mapping/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(column), "there is no field %q; there are %s", field, strings.Join(ImportFields(), ", "))
-		}
-	}
+	checkMapping(j.Mapping, &faults)
 	if j.Options.Existing == "" {
 		j.Options.Existing = Update
 	}
@@ -807,4 +803,54 @@ func (p *errorPart) bytes() []byte {
 		return nil
 	}
 	return p.buf.Bytes()
+}
+
+// Resume starts an import whose file has arrived: one that waits for a mapping,
+// or one whose arrival went unnoticed. crm.Conflict once it has ended.
+func Resume(ctx context.Context, jobs Jobs, q Queue, s site.Site, id string, mapping map[string]string, now time.Time) (Job, error) {
+	var faults crm.Faults
+	checkMapping(mapping, &faults)
+	if err := faults.Err(); err != nil {
+		return Job{}, err
+	}
+	j, err := jobs.ChangeJob(ctx, id, now, func(j *Job) error {
+		if j.State.Ended() {
+			return crm.Errorf(crm.Conflict, "this import is %s; start a new one", j.State)
+		}
+		if len(mapping) == 0 {
+			return contact.ErrUnchanged
+		}
+		if j.State == Running {
+			return crm.Errorf(crm.Conflict, "this import is running; its mapping can no longer change")
+		}
+		j.Mapping = mapping
+		return nil
+	})
+	if err != nil {
+		return j, err
+	}
+	return j, q.SendTask(ctx, Task{Site: s.ID, Job: id, Step: StepInspect})
+}
+
+// Cancel stops an import; rows that were brought in stay. crm.Conflict if it is
+// done or has failed.
+func Cancel(ctx context.Context, jobs Jobs, id string, now time.Time) (Job, error) {
+	return jobs.ChangeJob(ctx, id, now, func(j *Job) error {
+		switch j.State {
+		case Cancelled:
+			return contact.ErrUnchanged
+		case Done, Failed:
+			return crm.Errorf(crm.Conflict, "this import is %s already", j.State)
+		}
+		j.State, j.Fault = Cancelled, "cancelled; the rows that were brought in before stay"
+		return nil
+	})
+}
+
+func checkMapping(mapping map[string]string, faults *crm.Faults) {
+	for column, field := range mapping {
+		if field != "" && !importable(field) {
+			faults.Add("/mapping/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(column), "there is no field %q; there are %s", field, strings.Join(ImportFields(), ", "))
+		}
+	}
 }

@@ -203,6 +203,9 @@ type Queue interface {
 	SendTask(ctx context.Context, tasks ...Task) error
 }
 
+// TaskMessage is the kind of a message that carries a task as JSON.
+const TaskMessage = "task"
+
 // Task is one step of a job.
 type Task struct {
 	Site crm.SiteID `json:"site"`

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
@@ -159,10 +158,8 @@ func addresses(field, v string) []string {
 }
 
 func clean(v string) string {
-	return strings.TrimFunc(csv.Unguard(strings.TrimFunc(v, blank)), blank)
+	return contact.Trim(csv.Unguard(contact.Trim(v)))
 }
-
-func blank(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' }
 
 func columnOf(columns []Column, field string) string {
 	for _, c := range columns {

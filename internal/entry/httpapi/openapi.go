@@ -22,6 +22,8 @@ var OpenAPI = sync.OnceValues(func() ([]byte, error) {
 // them.
 var describe = []func(huma.API){
 	func(a huma.API) { addContacts(a, contactsAPI{}) },
+	func(a huma.API) { addImports(a, Transfers{}) },
+	func(a huma.API) { addExports(a, Transfers{}) },
 }
 
 func openAPIHandler() http.Handler {

@@ -1,0 +1,29 @@
+// Contacts is the API for contacts; see httpapi.Contacts.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"clientele/internal/adapter/awscfg"
+	"clientele/internal/adapter/dynamo"
+	"clientele/internal/domain/site"
+	"clientele/internal/entry/httpapi"
+	"clientele/internal/entry/lambdahttp"
+)
+
+func main() { lambdahttp.Start(build) }
+
+// build wires the function; main_test.go calls it as well.
+func build(ctx context.Context, getenv func(string) string) (http.Handler, error) {
+	cfg, err := awscfg.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	table, err := dynamo.Open(cfg, getenv("TABLE"))
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, time.Now), nil
+}

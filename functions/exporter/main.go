@@ -1,0 +1,39 @@
+// Exporter writes the files of exports; see transfer.Exporter.
+package main
+
+import (
+	"context"
+	"time"
+
+	"clientele/internal/adapter/awscfg"
+	"clientele/internal/adapter/blob"
+	"clientele/internal/adapter/dynamo"
+	"clientele/internal/adapter/queue"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/transfer"
+	"clientele/internal/entry/worker"
+)
+
+func main() { worker.Start(build) }
+
+// build wires the function; main_test.go calls it as well.
+func build(ctx context.Context, getenv func(string) string) (worker.Handler, error) {
+	cfg, err := awscfg.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	table, err := dynamo.Open(cfg, getenv("TABLE"))
+	if err != nil {
+		return nil, err
+	}
+	files, err := blob.Open(cfg, getenv("BUCKET"))
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := queue.Open(cfg, getenv("EXPORT_QUEUE_URL"))
+	if err != nil {
+		return nil, err
+	}
+	open := func(s site.Site) transfer.Book { return table.Book(s) }
+	return worker.Tasks(table, open, tasks, &transfer.Exporter{Files: files, Clock: time.Now}), nil
+}

@@ -1,0 +1,43 @@
+// Exports is the API for exports; see httpapi.Exports.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"clientele/internal/adapter/awscfg"
+	"clientele/internal/adapter/blob"
+	"clientele/internal/adapter/dynamo"
+	"clientele/internal/adapter/queue"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/transfer"
+	"clientele/internal/entry/httpapi"
+	"clientele/internal/entry/lambdahttp"
+)
+
+func main() { lambdahttp.Start(build) }
+
+// build wires the function; main_test.go calls it as well.
+func build(ctx context.Context, getenv func(string) string) (http.Handler, error) {
+	cfg, err := awscfg.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	table, err := dynamo.Open(cfg, getenv("TABLE"))
+	if err != nil {
+		return nil, err
+	}
+	files, err := blob.Open(cfg, getenv("BUCKET"))
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := queue.Open(cfg, getenv("EXPORT_QUEUE_URL"))
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.Exports(table, httpapi.Transfers{
+		Open:  func(s site.Site) transfer.Jobs { return table.Book(s) },
+		Files: files, Queue: tasks, Clock: time.Now,
+	}), nil
+}

@@ -1,0 +1,55 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"clientele/internal/domain/transfer"
+)
+
+var _ transfer.Queue = (*Queue)(nil)
+
+// SendTask implements transfer.Queue: at most 10 tasks in one request.
+func (q *Queue) SendTask(ctx context.Context, tasks ...transfer.Task) error {
+	entries := make([]types.SendMessageBatchRequestEntry, len(tasks))
+	for i, t := range tasks {
+		m, err := taskMessage(t)
+		if err != nil {
+			return err
+		}
+		body, err := m.Pack()
+		if err != nil {
+			return err
+		}
+		entries[i] = types.SendMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), MessageBody: &body, MessageGroupId: aws.String(string(t.Site)),
+		}
+	}
+	for len(entries) > 0 {
+		// A message of many deferred rows has some 10 KiB; ten of them fit 1 MiB.
+		n := min(len(entries), 10)
+		out, err := q.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: q.url, Entries: entries[:n]})
+		if err != nil {
+			return fmt.Errorf("sending %d tasks: %w", n, err)
+		}
+		if len(out.Failed) > 0 {
+			return fmt.Errorf("sending %d tasks: %d were refused: %s", n, len(out.Failed), aws.ToString(out.Failed[0].Code))
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+func taskMessage(t transfer.Task) (Message, error) {
+	body, err := json.Marshal(t)
+	if err != nil {
+		return Message{}, fmt.Errorf("packing a task: %w", err)
+	}
+	return Message{Site: t.Site, Kind: transfer.TaskMessage, Body: body}, nil
+}

@@ -1,0 +1,304 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"clientele/internal/adapter/dynamo"
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/timeline"
+	"clientele/internal/domain/transfer"
+	"clientele/internal/test/dynamotest"
+	"clientele/internal/test/gencontacts"
+	"clientele/internal/test/transferkit"
+)
+
+var base = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+func clockAt(t time.Time) crm.Clock { return func() time.Time { return t } }
+
+type bench struct {
+	t     *testing.T
+	table *dynamo.Table
+	files *transferkit.Folder
+	n     int
+}
+
+func newBench(t *testing.T) *bench {
+	return &bench{t: t, table: dynamotest.Table(t), files: transferkit.NewFolder(t)}
+}
+
+func (b *bench) site(id crm.SiteID) (*dynamo.Book, site.Site) {
+	s := dynamotest.Site(b.t, b.table, id)
+	return b.table.Book(s), s
+}
+
+func (b *bench) run(book *dynamo.Book, s site.Site, file string, c transferkit.Conditions, change func(*transfer.Job)) transfer.Job {
+	b.t.Helper()
+	b.n++
+	at := base.Add(time.Duration(b.n) * time.Hour)
+	return transferkit.Import(b.t, c, b.files, book, s, clockAt(at), fmt.Sprintf("imp_%03d", b.n), []byte(file), change)
+}
+
+// all reads a book as text, without what depends on moments and ids.
+func all(t *testing.T, book *dynamo.Book) []string {
+	t.Helper()
+	var out []string
+	err := book.Each(context.Background(), func(c *contact.Contact) error {
+		out = append(out, fmt.Sprintf("%s|%v|%s|%s|%s|%s|%v|%v|%s", c.Email, c.Emails, c.FirstName, c.LastName, c.Company, c.Phone, c.Address, c.Tags, c.Consent))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func want(t *testing.T, j transfer.Job, counts transfer.Counts) {
+	t.Helper()
+	if j.State != transfer.Done || j.Counts != counts {
+		t.Fatalf("%s (%s): %s\nwant %s", j.State, j.Fault, transferkit.String(j.Counts), transferkit.String(counts))
+	}
+}
+
+func messy(t *testing.T, rows int) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := gencontacts.Write(&b, gencontacts.Options{Rows: rows, Seed: 20250101, Messy: 5}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// doubles is a file whose rows meet each other's contacts in every way.
+func doubles(n int) string {
+	var b strings.Builder
+	b.WriteString("email,first_name,company,tags\n")
+	for i := range n {
+		who := i % (n/3 + 1)
+		fmt.Fprintf(&b, "p%d@b.example,N%d,%s,t%d\n", who, i, []string{"", "C" + fmt.Sprint(i)}[i%2], i%4)
+	}
+	return b.String()
+}
+
+func TestOutcomeIsThatOfTheRowsOneByOne(t *testing.T) {
+	b := newBench(t)
+	for name, file := range map[string]string{"messy": messy(t, 6000), "doubles": doubles(4500)} {
+		t.Run(name, func(t *testing.T) {
+			calmBook, calmSite := b.site(crm.SiteID("calm" + name))
+			calm := b.run(calmBook, calmSite, file, transferkit.Conditions{Workers: 1}, nil)
+			wildBook, wildSite := b.site(crm.SiteID("wild" + name))
+			wild := b.run(wildBook, wildSite, file, transferkit.Conditions{Workers: 6, Twice: 0.3, Kill: 0.3, Seed: 7}, nil)
+			want(t, wild, calm.Counts)
+			c := calm.Counts
+			if c.Rows != c.Created+c.Updated+c.Unchanged+c.Merged+c.Rejected || c.Rows != calm.Total {
+				t.Errorf("%s do not add up to %d", transferkit.String(c), calm.Total)
+			}
+			x, y := all(t, calmBook), all(t, wildBook)
+			if !slices.Equal(x, y) {
+				for i := range x {
+					if i >= len(y) || x[i] != y[i] {
+						t.Fatalf("%d and %d contacts; the first difference:\n%s\n%s", len(x), len(y), x[i], y[min(i, len(y)-1)])
+					}
+				}
+			}
+			if len(x) != c.Created {
+				t.Errorf("%d contacts, %d created", len(x), c.Created)
+			}
+			if name == "messy" {
+				if got, want := b.files.Text(t, wild.ErrFile), b.files.Text(t, calm.ErrFile); got != want {
+					t.Error("the error files differ")
+				}
+			}
+			again := b.run(calmBook, calmSite, file, transferkit.Conditions{Workers: 3}, nil)
+			if name == "messy" && (again.Counts.Created != 0 || again.Counts.Rejected != c.Rejected) {
+				t.Errorf("the second time: %s", transferkit.String(again.Counts))
+			}
+		})
+	}
+}
+
+func TestExportComesBackUnchanged(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	b.run(book, s, messy(t, 1500), transferkit.Conditions{Workers: 3}, nil)
+	ctx := context.Background()
+	for i, line := range naughty(t) {
+		c, err := contact.Draft(contact.Patch{Email: contact.Some(fmt.Sprintf("blns%d@b.example", i)), FirstName: contact.Some(clip(line, 200)),
+			Company: contact.Some(clip(line, 300)), Note: contact.Some(line), Tags: contact.Some([]string{clip(line, 100), `a;b`, `c"d`})}, s.Policy(), "api", base)
+		if err != nil {
+			continue // not UTF-8, or no tag
+		}
+		if _, _, err := book.Create(ctx, c, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job, file := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_1"})
+	before := all(t, book)
+	if job.Total != len(before) {
+		t.Fatalf("%d contacts in the file, %d in the book", job.Total, len(before))
+	}
+	again := b.run(book, s, file, transferkit.Conditions{Workers: 3}, nil)
+	want(t, again, transfer.Counts{Rows: len(before), Unchanged: len(before)})
+
+	// And into an empty book it makes the same contacts.
+	other, o := b.site("bakery2")
+	copied := b.run(other, o, file, transferkit.Conditions{Workers: 3}, nil)
+	want(t, copied, transfer.Counts{Rows: len(before), Created: len(before)})
+	_, second := transferkit.Export(t, b.files, other, o, clockAt(base), transfer.Job{ID: "exp_2", Choice: []string{"email", "tags", "consent", "street", "phone"}})
+	_, first := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_3", Choice: []string{"email", "tags", "consent", "street", "phone"}})
+	x, y := strings.Split(first, "\r\n"), strings.Split(second, "\r\n")
+	slices.Sort(x)
+	slices.Sort(y)
+	if !slices.Equal(x, y) {
+		t.Error("the copy exports something else")
+	}
+}
+
+func naughty(t *testing.T) []string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "order", "testdata", "blns.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, l := range strings.Split(string(raw), "\n") {
+		if l != "" && !strings.HasPrefix(l, "#") {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n])
+	}
+	return s
+}
+
+func TestRejectedRowsAreToldAndComeBackMended(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	file := "E-mailadres;Voornaam;Geboortedatum\r\nok@b.example;Jan;1980-01-02\r\njan at b.example;Piet;\r\n;Niemand;\r\na@b.example;Eva;31-31-1990\r\n" +
+		"x@b.example;Te;;veel\r\none@b.example, two@b.example;Twee;\r\n"
+	j := b.run(book, s, file, transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 6, Created: 1, Rejected: 5})
+	errors := b.files.Text(t, j.ErrFile)
+	for _, line := range []string{
+		`"error_row";"error_line";"error_column";"error_value";"error_reason";"E-mailadres";"Voornaam";"Geboortedatum"`,
+		`"2";"3";"E-mailadres";"jan at b.example";"an e-mail address has an @ between name and domain";"jan at b.example";"Piet";""`,
+		`"3";"4";"E-mailadres";"";"the row has no e-mail address, by which contacts are found; add one";"";"Niemand";""`,
+		`"4";"5";"Geboortedatum";"31-31-1990";`, `"5";"6";"";"veel";`, `"6";"7";"E-mailadres";"one@b.example, two@b.example";"there is more than one address here; give one"`,
+	} {
+		if !strings.Contains(errors, line) {
+			t.Errorf("the error file lacks %s\n%s", line, errors)
+		}
+	}
+	mended := strings.NewReplacer(`"jan at b.example";"Piet"`, `"jan@b.example";"Piet"`).Replace(errors)
+	again := b.run(book, s, mended, transferkit.Conditions{}, nil)
+	if again.Counts.Created != 1 || again.Counts.Rejected != 4 {
+		t.Errorf("the mended file: %s (%s)", transferkit.String(again.Counts), again.Fault)
+	}
+}
+
+func TestImportRules(t *testing.T) {
+	existing := contact.Facts{Source: "form:x", Email: "emma@b.example", AsOf: contact.Stamp{At: base.Add(-time.Hour)},
+		Details: contact.Details{FirstName: "Emma", LastName: "Vries", Company: "Oud"}, Tags: []string{"old"}, Status: contact.Customer, Consent: contact.ConsentUnsubscribed}
+	row := "email,first_name,last_name,company,phone,tags,status,consent\nEMMA@b.example,Emma,Vries,Nieuw,0612345678,new,lead,yes\n"
+	for _, tt := range []struct {
+		name     string
+		existing transfer.Existing
+		counts   transfer.Counts
+		company  string
+		phone    string
+		tags     string
+	}{
+		{"update replaces what the row says", transfer.Update, transfer.Counts{Rows: 1, Updated: 1}, "Nieuw", "+31612345678", "[old new]"},
+		{"fill only fills what is empty", transfer.Fill, transfer.Counts{Rows: 1, Updated: 1}, "Oud", "+31612345678", "[old new]"},
+		{"skip leaves the contact", transfer.Skip, transfer.Counts{Rows: 1, Unchanged: 1}, "Oud", "", "[old]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			book, s := b.site("bakery")
+			if _, _, err := book.Upsert(context.Background(), existing, base, func(*contact.Contact, contact.Facts, bool) ([]timeline.Activity, error) { return nil, nil }); err != nil {
+				t.Fatal(err)
+			}
+			j := b.run(book, s, row, transferkit.Conditions{}, func(j *transfer.Job) { j.Options.Existing = tt.existing })
+			want(t, j, tt.counts)
+			c, err := book.Find(context.Background(), crm.EmailIdentity("emma@b.example"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Company != tt.company || c.Phone != tt.phone || fmt.Sprint(c.Tags) != tt.tags {
+				t.Errorf("%s, %s, %v", c.Company, c.Phone, c.Tags)
+			}
+			if c.Status != contact.Customer || c.Consent != contact.ConsentUnsubscribed || c.Email != "emma@b.example" {
+				t.Errorf("an import moved a customer back, lifted an unsubscription or changed the address: %s %s %s", c.Status, c.Consent, c.Email)
+			}
+		})
+	}
+}
+
+func TestFilesOfOtherProducts(t *testing.T) {
+	for file, counts := range map[string]transfer.Counts{
+		"atomic_crm_contacts_500.csv":   {Rows: 500, Created: 500},
+		"bagisto_customers.csv":         {Rows: 3, Created: 3},
+		"chatwoot_utf8_bom.csv":         {Rows: 1, Created: 1},
+		"ghost_duplicate_emails.csv":    {Rows: 2, Created: 1, Merged: 1},
+		"ghost_formula_like_values.csv": {Rows: 2, Created: 2},
+	} {
+		t.Run(file, func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join("testdata", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := newBench(t)
+			book, s := b.site("bakery")
+			j := b.run(book, s, string(raw), transferkit.Conditions{Workers: 2}, nil)
+			if j.Counts != counts {
+				errors := ""
+				if j.ErrFile != "" {
+					errors = clip(b.files.Text(t, j.ErrFile), 2000)
+				}
+				t.Errorf("%s %s: %s\nwant %s\n%s", j.State, j.Fault, transferkit.String(j.Counts), transferkit.String(counts), errors)
+			}
+		})
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	for name, tt := range map[string]struct {
+		file  string
+		state transfer.State
+		says  string
+	}{
+		"an empty file":         {"\n\n", transfer.Failed, "the file is empty"},
+		"only column names":     {"email,name\n", transfer.Failed, "column names and no rows"},
+		"no e-mail column":      {"kleur,maat\nrood,XL\nblauw,S\n", transfer.Ready, "no column was recognised as the e-mail address"},
+		"half a UTF-16 letter":  {"\xff\xfee\x00m\x00a", transfer.Failed, "cannot be read as text"},
+		"something of a zip":    {"PK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00!\x00\x90\x81\x8d", transfer.Failed, ""},
+		"Windows letters":       {"email;naam\njosé@b.example;Jos\xe9 Garc\xeda\n", transfer.Done, ""},
+		"UTF-16 from a desktop": {"\xff\xfee\x00m\x00a\x00i\x00l\x00\n\x00a\x00@\x00b\x00.\x00n\x00l\x00\n\x00", transfer.Done, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.t = t
+			j := b.run(book, s, tt.file, transferkit.Conditions{}, nil)
+			if j.State != tt.state || !strings.Contains(j.Fault, tt.says) {
+				t.Errorf("%s: %s (%s)\nwant %s: %s", j.State, j.Fault, transferkit.String(j.Counts), tt.state, tt.says)
+			}
+		})
+	}
+}
