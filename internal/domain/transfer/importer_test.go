@@ -149,6 +149,13 @@ func TestExportComesBackUnchanged(t *testing.T) {
 		t.Fatalf("%d contacts in the file, %d in the book", job.Total, len(before))
 	}
 	again := b.run(book, s, file, transferkit.Conditions{Workers: 3}, nil)
+	if after := all(t, book); !slices.Equal(before, after) {
+		for i := range before {
+			if before[i] != after[i] {
+				t.Errorf("the same file again changed\n%q into\n%q", before[i], after[i])
+			}
+		}
+	}
 	want(t, again, transfer.Counts{Rows: len(before), Unchanged: len(before)})
 
 	// And into an empty book it makes the same contacts.

@@ -158,7 +158,7 @@ func addresses(field, v string) []string {
 }
 
 func clean(v string) string {
-	return contact.Trim(csv.Unguard(contact.Trim(v)))
+	return contact.Trim(csv.Unguard(v))
 }
 
 func columnOf(columns []Column, field string) string {

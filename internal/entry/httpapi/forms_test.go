@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
@@ -19,6 +22,7 @@ import (
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/timeline"
 	"clientele/internal/entry/httpapi"
+	"clientele/internal/entry/lambdahttp"
 )
 
 var testNow = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
@@ -397,6 +401,40 @@ func TestAFailureOfOursIsNotTheVisitors(t *testing.T) {
 		h.ServeHTTP(w, ask("POST", "/f/demo1-open", urlencoded, filled, accept))
 		if w.Code != 500 || strings.Contains(w.Body.String(), "clientele-prod") {
 			t.Errorf("%d: %s", w.Code, w.Body)
+		}
+	}
+}
+
+func TestSampleEvents(t *testing.T) {
+	quiet(t)
+	dir := directory{site: site.Site{ID: "demo", Country: "NL", Language: "nl"},
+		forms: []site.Form{{ID: "demo-contact", Name: "Contact", Origins: []string{"https://www.example.nl"}}}}
+	for file, want := range map[string]struct {
+		status, leads int
+		facts         contact.Facts
+	}{
+		"page.json": {303, 1, contact.Facts{Email: "jose@example.nl", Consent: contact.ConsentSubscribed,
+			Details: contact.Details{FirstName: "José", LastName: "van der Berg", Phone: "+31612345678"}}},
+		"script.json": {202, 1, contact.Facts{Email: "fenna.de-wit@example.nl", Consent: contact.ConsentSubscribed,
+			Details: contact.Details{FirstName: "Fenna", LastName: "de Wit"}}},
+		"preflight.json": {status: 204},
+		"look.json":      {status: 200},
+	} {
+		raw, err := os.ReadFile("../../../events/forms/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e events.APIGatewayV2HTTPRequest
+		if err := json.Unmarshal(raw, &e); err != nil {
+			t.Fatal(err)
+		}
+		b := &formBook{}
+		got, err := lambdahttp.Handler(httpapi.Forms(dir, func(site.Site) form.Book { return b }, testClock))(t.Context(), e)
+		if want.leads > 0 {
+			want.facts.Source, want.facts.AsOf = "form:demo-contact", contact.Stamp{At: testNow}
+		}
+		if err != nil || got.StatusCode != want.status || b.leads != want.leads || !reflect.DeepEqual(b.facts, want.facts) {
+			t.Errorf("%s: %d, %+v, %v", file, got.StatusCode, b, err)
 		}
 	}
 }

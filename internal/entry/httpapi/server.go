@@ -6,8 +6,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
@@ -21,6 +19,7 @@ import (
 
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
+	"clientele/internal/entry/boot"
 )
 
 // MaxBody is the largest body of an API request, in bytes.
@@ -192,13 +191,7 @@ func Logged(next http.Handler) http.Handler {
 }
 
 // LogSite is how a site stands in logs.
-func LogSite(id crm.SiteID) string {
-	if id == "" {
-		return ""
-	}
-	h := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(h[:6])
-}
+func LogSite(id crm.SiteID) string { return boot.LogSite(id) }
 
 type statusWriter struct {
 	http.ResponseWriter
