@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,21 +52,37 @@ func run(ctx context.Context, args []string) error {
 	return commands[args[0]](ctx, root, args[1:])
 }
 
-// followParent ends the context when the process that started this one is
-// gone, so that a make that was killed outright leaves nothing running.
+// followParent ends the context when the make that started this program is
+// gone, or was interrupted alone: it then waits for its children without
+// telling them.
 func followParent(ctx context.Context) context.Context {
 	if os.Getenv("CLIENTELE_FOLLOW") == "" {
 		return ctx
 	}
 	parent := os.Getppid()
+	listens := handlesInterrupt(parent)
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		for os.Getppid() == parent {
+		for os.Getppid() == parent && handlesInterrupt(parent) == listens {
 			time.Sleep(300 * time.Millisecond)
 		}
 		cancel()
 	}()
 	return ctx
+}
+
+// handlesInterrupt tells whether a process has a handler for SIGINT. GNU make
+// has one, and takes it away first thing when the signal comes. Only Linux
+// tells; elsewhere the answer is always no.
+func handlesInterrupt(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(status), "\nSigCgt:")
+	mask, _, _ := strings.Cut(after, "\n")
+	caught, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+	return err == nil && caught&(1<<(syscall.SIGINT-1)) != 0
 }
 
 // up is `make run`.
@@ -89,7 +106,11 @@ func up(ctx context.Context, root string, args []string) error {
 		return err
 	}
 	defer d.Close()
-	defer os.Remove(*file)
+	defer func() { // unless a second run has taken the place
+		if now, err := services.ReadRun(*file); err == nil && now.APIURL == run.APIURL {
+			_ = os.Remove(*file)
+		}
+	}()
 	if err := run.Write(*file); err != nil {
 		return err
 	}
