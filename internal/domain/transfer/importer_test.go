@@ -17,8 +17,8 @@ import (
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/timeline"
 	"clientele/internal/domain/transfer"
+	"clientele/internal/local/gencontacts"
 	"clientele/internal/test/dynamotest"
-	"clientele/internal/test/gencontacts"
 	"clientele/internal/test/transferkit"
 )
 

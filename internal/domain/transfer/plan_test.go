@@ -16,7 +16,7 @@ import (
 
 	"clientele/internal/domain/transfer"
 	"clientele/internal/domain/transfer/csv"
-	"clientele/internal/test/gencontacts"
+	"clientele/internal/local/gencontacts"
 )
 
 // plannedRow is a data row as a worker sees it.

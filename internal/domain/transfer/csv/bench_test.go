@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"clientele/internal/domain/transfer/csv"
-	"clientele/internal/test/gencontacts"
+	"clientele/internal/local/gencontacts"
 )
 
 // contacts returns a clean file of contacts with its header.

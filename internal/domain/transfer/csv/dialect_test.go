@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"clientele/internal/domain/transfer/csv"
-	"clientele/internal/test/gencontacts"
+	"clientele/internal/local/gencontacts"
 )
 
 func TestSniff(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"testing"
 
-	"clientele/internal/test/gencontacts"
+	"clientele/internal/local/gencontacts"
 )
 
 // The sums were taken of the files of an independent implementation in another
