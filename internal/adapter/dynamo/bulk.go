@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,44 +21,45 @@ import (
 // import; a wrong guess costs one refused transaction.
 type expectNew struct{ atomic.Bool }
 
-// UpsertAll implements transfer.Contacts. What a batch can do at once, new
-// contacts of one identity and known ones that keep theirs, goes in one transaction;
-// the rest, and what lost a race there, one by one through Upsert.
+// UpsertAll implements transfer.Contacts. What takes writes of known outcome (new
+// contacts, and known ones whose identities nobody else has) goes together in
+// transactions; the rest, and what lost a race there, one by one through Upsert.
 func (b *Book) UpsertAll(ctx context.Context, facts []contact.Facts, now time.Time, rule func(int, *contact.Contact, contact.Facts, bool) error) error {
-	stored, err := b.storedOf(ctx, facts)
+	slots := make([][]crm.ContactID, len(facts)) // of each one's identities
+	for i := range facts {
+		for _, id := range facts[i].Identities() {
+			slots[i] = append(slots[i], id.Slot(b.site.Secret))
+		}
+	}
+	stored, err := b.storedOf(ctx, slots)
 	if err != nil {
 		return err
 	}
-	var writes []types.TransactWriteItem
-	var of []int   // whose write each is
+	var groups [][]types.TransactWriteItem
+	var of []int   // whose writes each group is
 	var late []int // one by one
 	for i := range facts {
-		id, ok := b.single(&facts[i])
-		if !ok {
-			late = append(late, i)
-			continue
-		}
-		w, state, err := b.quick(id, stored[mapKey(slotKey(&b.site, id))], facts[i], now, func(c *contact.Contact, f contact.Facts, created bool) error {
+		writes, ok, err := b.quick(ctx, slots[i], stored, facts[i], now, func(c *contact.Contact, f contact.Facts, created bool) error {
 			return rule(i, c, f, created)
 		})
 		switch {
 		case err != nil:
 			return err
-		case state == quickWrite:
-			writes, of = append(writes, w), append(of, i)
-		case state == quickNever:
+		case !ok:
 			late = append(late, i)
+		case len(writes) > 0:
+			groups, of = append(groups, writes), append(of, i)
 		}
 	}
-	failed, err := b.commitEach(ctx, writes)
+	failed, err := b.commitGroups(ctx, groups)
 	if err != nil {
 		return err
 	}
 	if len(failed) > 0 {
 		b.t.expectNew.Store(false)
 	}
-	for _, w := range failed {
-		late = append(late, of[w])
+	for _, g := range failed {
+		late = append(late, of[g])
 	}
 	for _, i := range late {
 		_, _, err := b.Upsert(ctx, facts[i], now, func(c *contact.Contact, f contact.Facts, created bool) ([]timeline.Activity, error) {
@@ -71,109 +73,108 @@ func (b *Book) UpsertAll(ctx context.Context, facts []contact.Facts, now time.Ti
 }
 
 // storedOf reads what is in the slots of a batch, unless nothing is expected there.
-func (b *Book) storedOf(ctx context.Context, facts []contact.Facts) (map[string]item, error) {
+func (b *Book) storedOf(ctx context.Context, slots [][]crm.ContactID) (map[crm.ContactID]item, error) {
 	if b.t.expectNew.Load() {
 		return nil, nil
 	}
-	keys := make([]item, 0, len(facts))
-	for i := range facts {
-		if id, ok := b.single(&facts[i]); ok {
-			keys = append(keys, slotKey(&b.site, id))
+	all := slices.Concat(slots...)
+	stored := make(map[crm.ContactID]item, len(all))
+	for part := range slices.Chunk(all, 100) {
+		keys := make([]item, len(part))
+		for i, id := range part {
+			keys[i] = slotKey(&b.site, id)
+		}
+		found, err := b.t.getAll(ctx, b.site.ID, keys)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range found {
+			stored[crm.ContactID(text(it, "SK"))] = it
 		}
 	}
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	stored, err := b.t.getAll(ctx, b.site.ID, keys)
-	b.t.expectNew.Store(err == nil && len(keys) > 1 && len(stored) == 0)
-	return stored, err
+	b.t.expectNew.Store(len(slots) > 1 && len(stored) == 0)
+	return stored, nil
 }
 
-// single is the slot of facts that name their person in one way only.
-func (b *Book) single(f *contact.Facts) (crm.ContactID, bool) {
-	if f.Email == "" || len(f.Emails) > 0 || len(f.ExternalIDs) > 0 {
-		return "", false
+// quick makes the writes that bring facts in, none where nothing changes; ok is
+// false where only Upsert can tell.
+func (b *Book) quick(ctx context.Context, slots []crm.ContactID, stored map[crm.ContactID]item, f contact.Facts, now time.Time, rule func(*contact.Contact, contact.Facts, bool) error) (writes []types.TransactWriteItem, ok bool, err error) {
+	if len(slots) == 0 {
+		return nil, false, nil
 	}
-	return crm.EmailIdentity(f.Email).Slot(b.site.Secret), true
+	home := stored[slots[0]]
+	for _, s := range slots { // all free, or all of the contact that lives in the first
+		if it := stored[s]; it != nil && (home == nil || text(it, "owner") != string(slots[0])) {
+			return nil, false, nil
+		}
+	}
+	if home == nil {
+		next := contact.New(f, now)
+		if err := rule(&next, f, true); errors.Is(err, contact.ErrUnchanged) {
+			return nil, true, nil
+		} else if err != nil {
+			return nil, false, err
+		}
+		writes, err = b.birth(&next, false, nil)
+		return writes, true, err
+	}
+	known, lives, err := contactOf(home)
+	if err != nil || !lives {
+		return nil, false, err
+	}
+	next := known.Clone()
+	next.UpdatedAt = now
+	if err := rule(&next, f, false); errors.Is(err, contact.ErrUnchanged) {
+		return nil, true, nil
+	} else if err != nil {
+		return nil, false, err
+	}
+	writes, err = b.succession(ctx, &known, &next, nil)
+	return writes, true, err
 }
 
-type quickState int
+// maxTransaction is how many items DynamoDB takes in one.
+const maxTransaction = 100
 
-const (
-	quickWrite     quickState = iota
-	quickUnchanged            // nothing to store
-	quickNever                // not in one write
-)
-
-// quick makes the one write that brings facts in, where one is enough.
-func (b *Book) quick(id crm.ContactID, it item, f contact.Facts, now time.Time, rule func(*contact.Contact, contact.Facts, bool) error) (w types.TransactWriteItem, s quickState, err error) {
-	var next contact.Contact
-	if it == nil {
-		next = contact.New(f, now)
-		next.ID, next.Version = id, 1
-		err = rule(&next, f, true)
-	} else {
-		if text(it, "owner") != string(id) {
-			return w, quickNever, nil
-		}
-		known, ok, cerr := contactOf(it)
-		if cerr != nil || !ok {
-			return w, quickNever, cerr
-		}
-		next = known
-		next.UpdatedAt = now
-		if !now.After(known.UpdatedAt) {
-			next.UpdatedAt = known.UpdatedAt.Add(time.Microsecond)
-		}
-		next.Version++
-		err = rule(&next, f, false)
+// commitGroups stores groups of writes, each whole or not at all, many in a
+// transaction, and gives those a condition of which did not hold; the others of
+// their transaction are stored all the same.
+func (b *Book) commitGroups(ctx context.Context, groups [][]types.TransactWriteItem) (failed []int, err error) {
+	left := make([]int, len(groups))
+	for i := range left {
+		left[i] = i
 	}
-	if errors.Is(err, contact.ErrUnchanged) {
-		return w, quickUnchanged, nil
-	}
-	if err != nil {
-		return w, quickNever, err
-	}
-	if it == nil {
-		w, err = b.putNew(&next, true)
-	} else {
-		w, err = b.putBody(&next, next.Version-1, homeKeeps)
-	}
-	return w, quickWrite, err
-}
-
-// commitEach stores independent writes in transactions of up to 100 and gives
-// those whose condition did not hold; the others of their transaction are
-// stored all the same.
-func (b *Book) commitEach(ctx context.Context, writes []types.TransactWriteItem) (failed []int, err error) {
-	at := make([]int, len(writes))
-	for i := range at {
-		at[i] = i
-	}
-	for len(at) > 0 {
-		n := min(len(at), 100)
-		batch := make([]types.TransactWriteItem, n)
-		for i, w := range at[:n] {
-			batch[i] = writes[w]
+	for len(left) > 0 {
+		var batch []types.TransactWriteItem
+		var of []int // the group of each write
+		n := 0
+		for ; n < len(left) && (n == 0 || len(batch)+len(groups[left[n]]) <= maxTransaction); n++ {
+			for _, w := range groups[left[n]] {
+				batch, of = append(batch, w), append(of, left[n])
+			}
 		}
 		err := b.t.commit(ctx, b.site.ID, batch...)
 		var l *lost
-		if asLost(err, &l) {
-			rest := make([]int, 0, len(at))
-			for i, w := range at[:n] {
-				if _, no := l.items[i]; no {
-					failed = append(failed, w)
+		switch {
+		case asLost(err, &l):
+			again := make([]int, 0, len(left))
+			bad := map[int]bool{}
+			for i := range l.items {
+				bad[of[i]] = true
+			}
+			for _, g := range left[:n] {
+				if bad[g] {
+					failed = append(failed, g)
 				} else {
-					rest = append(rest, w)
+					again = append(again, g)
 				}
 			}
-			at = append(rest, at[n:]...)
-			continue
-		}
-		if err != nil {
+			left = append(again, left[n:]...)
+		case err != nil:
 			return failed, err
+		default:
+			left = left[n:]
 		}
-		at = at[n:]
 	}
 	return failed, nil
 }

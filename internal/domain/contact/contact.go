@@ -194,7 +194,7 @@ func SplitName(full string) (first, last string) {
 
 // AddTag adds a tag unless the contact has it; tags are compared without case.
 func AddTag(tags []string, tag string) []string {
-	tag = strings.Join(strings.Fields(tag), " ")
+	tag = Trim(strings.Join(strings.Fields(tag), " "))
 	if tag == "" || slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
 		return tags
 	}

@@ -32,7 +32,7 @@ type Patch struct {
 	FirstName, LastName, Company             Opt[string]
 	Phone, Mobile, Website, Language         Opt[string]
 	BirthDate, Gender, VATNumber, Note       Opt[string]
-	Address, BillingAddress, ShippingAddress Opt[AddressPatch]
+	Address, BillingAddress, ShippingAddress Opt[*AddressPatch] // nil clears
 	Status                                   Opt[Status]
 	Tags                                     Opt[[]string]
 	Consent                                  Opt[Consent]
@@ -149,7 +149,7 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 
 func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) {
 	country := c.Address.Country
-	if p.Address.Set && p.Address.Value.Country.Set {
+	if p.Address.Set && p.Address.Value != nil && p.Address.Value.Country.Set {
 		country = p.Address.Value.Country.Value
 	}
 	if len(country) != 2 {
@@ -255,16 +255,16 @@ func (p Policy) maxTags() int {
 	return MaxTags
 }
 
-func applyAddress(name string, p Opt[AddressPatch], to *Address, faults *crm.Faults) {
+func applyAddress(name string, p Opt[*AddressPatch], to *Address, faults *crm.Faults) {
 	if !p.Set {
 		return
 	}
-	if p.Value == (AddressPatch{}) { // null clears all of it
+	if p.Value == nil {
 		*to = Address{}
 		return
 	}
 	for _, f := range addressFields {
-		if o := f.opt(&p.Value); o.Set {
+		if o := f.opt(p.Value); o.Set {
 			if err := checkText(o.Value, f.max); err != nil {
 				faults.Add("/"+name+"/"+f.name, "%s", err)
 			} else {

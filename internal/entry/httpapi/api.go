@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -22,6 +24,7 @@ func newAPI(mux *http.ServeMux) huma.API {
 	cfg.CreateHooks = nil // no $schema members in answers
 	cfg.RejectUnknownQueryParameters = true
 	cfg.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the site, ck_…"},
 	}
@@ -57,3 +60,13 @@ func operation[I, O any](api huma.API, scope site.Scope, op huma.Operation, hand
 }
 
 func unwrap(ctx huma.Context) (*http.Request, http.ResponseWriter) { return humago.Unwrap(ctx) }
+
+// schemaName is the name of a type in the description: without the endings that
+// only tell Go's types apart.
+func schemaName(t reflect.Type, hint string) string {
+	n := huma.DefaultSchemaNamer(t, hint)
+	for _, end := range []string{"JSON", "Body", "Answer"} {
+		n = strings.TrimSuffix(n, end)
+	}
+	return n
+}

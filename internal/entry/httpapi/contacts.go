@@ -132,26 +132,26 @@ type addressChange struct {
 
 // contactChange is the body of a create and of a merge patch.
 type contactChange struct {
-	Email           optional[string]        `json:"email,omitempty" doc:"Main address, at most 254 bytes" example:"emma@voorbeeld.example"`
-	Emails          optional[[]string]      `json:"emails,omitempty" doc:"Further addresses, at most 9"`
-	FirstName       optional[string]        `json:"first_name,omitempty" doc:"At most 200 characters" example:"Emma"`
-	LastName        optional[string]        `json:"last_name,omitempty" doc:"At most 200 characters" example:"de Vries"`
-	Company         optional[string]        `json:"company,omitempty" doc:"At most 300 characters"`
-	Phone           optional[string]        `json:"phone,omitempty" doc:"Any spelling; kept as E.164 where it can be read" example:"06 12345678"`
-	Mobile          optional[string]        `json:"mobile,omitempty"`
-	Website         optional[string]        `json:"website,omitempty"`
-	Language        optional[string]        `json:"language,omitempty" doc:"BCP 47" example:"nl"`
-	BirthDate       optional[string]        `json:"birth_date,omitempty" doc:"YYYY-MM-DD"`
-	Gender          optional[string]        `json:"gender,omitempty" doc:"Free text, at most 50 characters"`
-	VATNumber       optional[string]        `json:"vat_number,omitempty"`
-	Note            optional[string]        `json:"note,omitempty" doc:"Plain text, at most 5,000 characters"`
-	Address         optional[addressChange] `json:"address,omitempty"`
-	BillingAddress  optional[addressChange] `json:"billing_address,omitempty"`
-	ShippingAddress optional[addressChange] `json:"shipping_address,omitempty"`
-	Status          optional[string]        `json:"status,omitempty" doc:"lead, customer, vip or inactive. Set by hand it stays until changed by hand"`
-	Tags            optional[[]string]      `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
-	Consent         optional[string]        `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
-	ExternalIDs     optional[[]string]      `json:"external_ids,omitempty" doc:"source:id, at most 20"`
+	Email           optional[string]         `json:"email,omitempty" doc:"Main address, at most 254 bytes" example:"emma@voorbeeld.example"`
+	Emails          optional[[]string]       `json:"emails,omitempty" doc:"Further addresses, at most 9"`
+	FirstName       optional[string]         `json:"first_name,omitempty" doc:"At most 200 characters" example:"Emma"`
+	LastName        optional[string]         `json:"last_name,omitempty" doc:"At most 200 characters" example:"de Vries"`
+	Company         optional[string]         `json:"company,omitempty" doc:"At most 300 characters"`
+	Phone           optional[string]         `json:"phone,omitempty" doc:"Any spelling; kept as E.164 where it can be read" example:"06 12345678"`
+	Mobile          optional[string]         `json:"mobile,omitempty"`
+	Website         optional[string]         `json:"website,omitempty"`
+	Language        optional[string]         `json:"language,omitempty" doc:"BCP 47" example:"nl"`
+	BirthDate       optional[string]         `json:"birth_date,omitempty" doc:"YYYY-MM-DD"`
+	Gender          optional[string]         `json:"gender,omitempty" doc:"Free text, at most 50 characters"`
+	VATNumber       optional[string]         `json:"vat_number,omitempty"`
+	Note            optional[string]         `json:"note,omitempty" doc:"Plain text, at most 5,000 characters"`
+	Address         optional[*addressChange] `json:"address,omitempty"`
+	BillingAddress  optional[*addressChange] `json:"billing_address,omitempty"`
+	ShippingAddress optional[*addressChange] `json:"shipping_address,omitempty"`
+	Status          optional[string]         `json:"status,omitempty" doc:"lead, customer, vip or inactive. Set by hand it stays until changed by hand"`
+	Tags            optional[[]string]       `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
+	Consent         optional[string]         `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
+	ExternalIDs     optional[[]string]       `json:"external_ids,omitempty" doc:"source:id, at most 20"`
 }
 
 type contactAnswer struct {
@@ -522,12 +522,15 @@ func (b contactChange) patch() contact.Patch {
 	}
 }
 
-func addressPatch(o optional[addressChange]) contact.Opt[contact.AddressPatch] {
-	v := o.value
-	return contact.Opt[contact.AddressPatch]{Set: o.set, Value: contact.AddressPatch{
-		Street: v.Street.opt(), Street2: v.Street2.opt(), Postcode: v.Postcode.opt(),
-		City: v.City.opt(), Region: v.Region.opt(), Country: v.Country.opt(),
-	}}
+func addressPatch(o optional[*addressChange]) contact.Opt[*contact.AddressPatch] {
+	p := contact.Opt[*contact.AddressPatch]{Set: o.set}
+	if v := o.value; v != nil {
+		p.Value = &contact.AddressPatch{
+			Street: v.Street.opt(), Street2: v.Street2.opt(), Postcode: v.Postcode.opt(),
+			City: v.City.opt(), Region: v.Region.opt(), Country: v.Country.opt(),
+		}
+	}
+	return p
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

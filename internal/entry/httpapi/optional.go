@@ -30,9 +30,6 @@ func (o *optional[T]) UnmarshalJSON(b []byte) error {
 func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
 	t := reflect.TypeOf(o.value)
 	s := *huma.SchemaFromType(r, t)
-	if t.Kind() == reflect.Struct { // a $ref cannot be null, so the type stands in place
-		s = *r.SchemaFromRef(s.Ref)
-	}
 	s.Nullable = true
 	return &s
 }
