@@ -19,12 +19,12 @@ import (
 func main() { lambdahttp.Start(build) }
 
 // build wires the function; main_test.go calls it as well.
-func build(ctx context.Context, getenv func(string) string) (http.Handler, error) {
-	cfg, err := awscfg.Load(ctx)
+func build(_ context.Context, getenv func(string) string) (http.Handler, error) {
+	cfg, err := awscfg.Load(getenv)
 	if err != nil {
 		return nil, err
 	}
-	table, err := dynamo.Open(cfg, getenv("TABLE"))
+	table, err := dynamo.Open(awscfg.Dynamo(cfg, getenv), getenv("TABLE"))
 	if err != nil {
 		return nil, err
 	}
