@@ -18,10 +18,7 @@ func main() { worker.Start(build) }
 
 // build wires the function; main_test.go calls it as well.
 func build(_ context.Context, getenv func(string) string) (worker.Handler, error) {
-	cfg, err := awscfg.Load(getenv)
-	if err != nil {
-		return nil, err
-	}
+	cfg := awscfg.Load(getenv)
 	table, err := dynamo.Open(awscfg.Dynamo(cfg, getenv), getenv("TABLE"))
 	if err != nil {
 		return nil, err

@@ -19,13 +19,10 @@ import (
 // Load reads region, credentials and, for local services, endpoints:
 // AWS_ENDPOINT_URL is for all of them, AWS_ENDPOINT_URL_DYNAMODB for the table
 // where that is kept elsewhere (see Dynamo).
-func Load(getenv func(string) string) (aws.Config, error) {
+func Load(getenv func(string) string) aws.Config {
 	cfg := aws.Config{Region: getenv("AWS_REGION")}
 	if cfg.Region == "" {
 		cfg.Region = getenv("AWS_DEFAULT_REGION")
-	}
-	if cfg.Region == "" {
-		return cfg, errors.New("the region is not set; the function needs AWS_REGION")
 	}
 	creds := aws.Credentials{
 		AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: getenv("AWS_SESSION_TOKEN"),
@@ -47,7 +44,7 @@ func Load(getenv func(string) string) (aws.Config, error) {
 	cfg.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = 64
 	})
-	return cfg, nil
+	return cfg
 }
 
 // Dynamo is the configuration for the table.
