@@ -19,6 +19,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"clientele/internal/adapter/dynamo"
 	"clientele/internal/local/services"
 )
 
@@ -28,6 +33,8 @@ type command func(ctx context.Context, root string, args []string) error
 var commands = map[string]command{
 	"up":   up,
 	"test": test,
+	"demo": demo,
+	"book": book,
 }
 
 func main() {
@@ -162,6 +169,38 @@ Try:
 Services: %[4]s (table: %[5]s). All of this is also in %[6]s.
 Stop with Ctrl-C.
 `, r.APIURL, r.APIKey, r.FormURL, d.Stack.Endpoint, d.Stack.Dynamo, file)
+}
+
+// book starts only the table, with the demo site in it, for `sam local`: it
+// prints the table's endpoint and what it made, and ends with its input.
+func book(ctx context.Context, root string, _ []string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
+	db, err := services.StartDynamoDB(ctx, root, filepath.Join(root, ".local", "log", "book-dynamodb.log"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	s := &services.Stack{Dynamo: db.Endpoint, Table: "local"}
+	if _, err := dynamodb.NewFromConfig(sdk(s)).CreateTable(ctx, dynamo.Schema(s.Table)); err != nil {
+		return err
+	}
+	run, err := Seed(ctx, s, "http://127.0.0.1:3000")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s\napi key %s\nform    %s\n", db.Endpoint, run.APIKey, run.FormURL)
+	<-ctx.Done()
+	return nil
+}
+
+// sdk is a configuration for the SDK's clients of the table.
+func sdk(s *services.Stack) aws.Config {
+	return aws.Config{
+		Region: services.Region, BaseEndpoint: &s.Dynamo,
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	}
 }
 
 // test is `make test`: the services once for all packages, then go test.
