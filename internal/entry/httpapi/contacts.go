@@ -161,16 +161,17 @@ type contactAnswer struct {
 	Body     contactJSON
 }
 
-type byID struct {
+// ByID and Paging are exported because huma passes over embedded structs that are not.
+type ByID struct {
 	ID string `path:"id" doc:"The contact's id; the id of a merged contact gives the one it went into" example:"ct_0123456789abcdefghjkmnpqrs"`
 }
 
-type paging struct {
+type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" default:"50" doc:"Rows a page; more than 200 gives 200"`
 	Cursor string `query:"cursor" maxLength:"1024" doc:"next_cursor of the page before; empty gives the first page"`
 }
 
-func (p paging) limit() int { return min(p.Limit, 200) }
+func (p Paging) limit() int { return min(p.Limit, 200) }
 
 func addContacts(api huma.API, h contactsAPI) {
 	tags := []string{"Contacts"}
@@ -258,7 +259,7 @@ func hashJSON(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-type listInput struct{ paging }
+type listInput struct{ Paging }
 
 type listAnswer struct {
 	Body struct {
@@ -287,7 +288,7 @@ func (h contactsAPI) list(ctx context.Context, c caller, in *listInput) (*listAn
 }
 
 type getInput struct {
-	byID
+	ByID
 	IfNoneMatch string `header:"If-None-Match" doc:"The ETag that is known; 304 if it still holds"`
 }
 
@@ -303,7 +304,7 @@ func (h contactsAPI) get(ctx context.Context, c caller, in *getInput) (*contactA
 }
 
 type changeInput struct {
-	byID
+	ByID
 	IfMatch string `header:"If-Match" doc:"The ETag of the version that is changed"`
 	Body    contactChange
 }
@@ -333,7 +334,7 @@ func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*co
 }
 
 type deleteInput struct {
-	byID
+	ByID
 	IfMatch string `header:"If-Match" doc:"The ETag of the version that is deleted"`
 }
 
@@ -376,8 +377,8 @@ func activities(acts []timeline.Activity) []activityJSON {
 }
 
 type timelineInput struct {
-	byID
-	paging
+	ByID
+	Paging
 }
 
 type timelineAnswer struct {
@@ -430,7 +431,7 @@ type ordersAnswer struct {
 	}
 }
 
-func (h contactsAPI) orders(ctx context.Context, c caller, in *byID) (*ordersAnswer, error) {
+func (h contactsAPI) orders(ctx context.Context, c caller, in *ByID) (*ordersAnswer, error) {
 	b := h.open(c.site)
 	found, err := b.Get(ctx, crm.ContactID(in.ID))
 	if err != nil {

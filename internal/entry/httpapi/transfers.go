@@ -102,7 +102,7 @@ type startInput struct {
 	}
 }
 
-type importByID struct {
+type ImportByID struct {
 	ID string `path:"id" maxLength:"64" example:"imp_01k2abcdefghjkmnpqrstvwxyz"`
 }
 
@@ -193,7 +193,7 @@ func (t Transfers) job(ctx context.Context, c caller, kind transfer.Kind, id str
 	return j, err
 }
 
-func (t Transfers) getImport(ctx context.Context, c caller, in *importByID) (*importAnswer, error) {
+func (t Transfers) getImport(ctx context.Context, c caller, in *ImportByID) (*importAnswer, error) {
 	j, err := t.job(ctx, c, transfer.Import, in.ID)
 	if err != nil {
 		return nil, err
@@ -226,7 +226,7 @@ func (t Transfers) listImports(ctx context.Context, c caller, _ *struct{}) (*imp
 }
 
 type runInput struct {
-	importByID
+	ImportByID
 	Body struct {
 		Mapping map[string]string `json:"mapping,omitempty" doc:"As for starting an import; replaces what was given then"`
 	}
@@ -243,7 +243,7 @@ func (t Transfers) runImport(ctx context.Context, c caller, in *runInput) (*impo
 	return t.importAnswer(ctx, j)
 }
 
-func (t Transfers) cancelImport(ctx context.Context, c caller, in *importByID) (*importAnswer, error) {
+func (t Transfers) cancelImport(ctx context.Context, c caller, in *ImportByID) (*importAnswer, error) {
 	if _, err := t.job(ctx, c, transfer.Import, in.ID); err != nil {
 		return nil, err
 	}
