@@ -282,7 +282,7 @@ type exportInput struct {
 	}
 }
 
-type exportByID struct {
+type ExportByID struct {
 	ID string `path:"id" maxLength:"64" example:"exp_01k2abcdefghjkmnpqrstvwxyz"`
 }
 
@@ -322,7 +322,7 @@ func (t Transfers) requestExport(ctx context.Context, c caller, in *exportInput)
 	return out, nil
 }
 
-func (t Transfers) getExport(ctx context.Context, c caller, in *exportByID) (*exportAnswer, error) {
+func (t Transfers) getExport(ctx context.Context, c caller, in *ExportByID) (*exportAnswer, error) {
 	j, err := t.job(ctx, c, transfer.Export, in.ID)
 	if err != nil {
 		return nil, err
