@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"clientele/internal/adapter/dynamo"
+	"clientele/internal/local/bench"
 	"clientele/internal/local/services"
 )
 
@@ -31,10 +32,11 @@ import (
 type command func(ctx context.Context, root string, args []string) error
 
 var commands = map[string]command{
-	"up":   up,
-	"test": test,
-	"demo": demo,
-	"book": book,
+	"bench": bench.Run,
+	"up":    up,
+	"test":  test,
+	"demo":  demo,
+	"book":  book,
 }
 
 func main() {
