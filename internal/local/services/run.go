@@ -13,6 +13,9 @@ type Run struct {
 	FormURL string            `json:"form_url"`
 	MailURL string            `json:"mail_url"`
 	Sources map[string]Source `json:"sources"`
+	// A second site: what is not for it, it must not see.
+	OtherAPIKey  string `json:"other_api_key"`
+	OtherFormURL string `json:"other_form_url"`
 }
 
 // Source is a shop connection of the demo site: where its webhooks go and what signs them.
