@@ -63,7 +63,8 @@ need:
 .PHONY: local
 local:
 	mkdir -p .local/bin
-	go build -o $(LOCAL) ./internal/local
+	# The flags of the functions, so that each package is compiled once for both.
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags lambda.norpc -o $(LOCAL) ./internal/local
 
 $(VENV): tools/requirements.txt
 	echo "fetching MiniStack and SAM CLI (once, about a minute)"

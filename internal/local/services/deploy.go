@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -227,6 +228,7 @@ func packaged(ctx context.Context, root string, ms *MiniStack, say func(string, 
 	dir := filepath.Join(root, ".local", "packaged", sum)
 	file := filepath.Join(dir, "template.json")
 	if b, err := os.ReadFile(file); err == nil {
+		_ = os.Chtimes(dir, time.Time{}, time.Now())
 		say("no source changed: the functions of the last build are taken")
 		for _, key := range codeKeys(b) {
 			zip, err := os.ReadFile(filepath.Join(dir, key))
@@ -239,15 +241,20 @@ func packaged(ctx context.Context, root string, ms *MiniStack, say func(string, 
 		}
 		return b, nil
 	}
-	built, err := build(ctx, root, say)
+	// A folder of our own: another run of this checkout may be building, too.
+	work, err := os.MkdirTemp(ms.scratch, "build-")
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := os.MkdirTemp(filepath.Join(root, ".local"), "packaging-")
+	defer os.RemoveAll(work)
+	built, err := build(ctx, root, filepath.Join(work, "build"), say)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(tmp)
+	tmp := filepath.Join(work, "packaged")
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		return nil, err
+	}
 	say("sam package")
 	if err := sam(ctx, root, awsEnv(ms.Endpoint), "package", "--template-file", built, "--region", Region,
 		"--s3-bucket", codeBucket, "--use-json", "--output-template-file", filepath.Join(tmp, "template.json")); err != nil {
@@ -266,12 +273,23 @@ func packaged(ctx context.Context, root string, ms *MiniStack, say func(string, 
 			return nil, err
 		}
 	}
-	// Only the newest is kept, and it appears whole or not at all.
-	_ = os.RemoveAll(filepath.Dir(dir))
+	// It appears whole or not at all, and what nobody used for an hour goes.
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return nil, err
 	}
-	return b, os.Rename(tmp, dir)
+	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	old, err := os.ReadDir(filepath.Dir(dir))
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range old {
+		if info, err := d.Info(); err == nil && d.Name() != sum && time.Since(info.ModTime()) > time.Hour {
+			_ = os.RemoveAll(filepath.Join(filepath.Dir(dir), d.Name()))
+		}
+	}
+	return b, nil
 }
 
 // codeKeys finds the objects that a packaged template points to.
@@ -295,7 +313,7 @@ func codeKeys(template []byte) []string {
 }
 
 // build runs `sam build` for this machine and returns the built template.
-func build(ctx context.Context, root string, say func(string, ...any)) (string, error) {
+func build(ctx context.Context, root, dir string, say func(string, ...any)) (string, error) {
 	env := append(awsEnv("http://127.0.0.1:1"), "CGO_ENABLED=0", "FUNCTION_OS="+runtime.GOOS, "FUNCTION_ARCH="+runtime.GOARCH)
 	say("compiling the functions (minutes on a machine that never did, seconds later)")
 	// First all packages once: sam builds the functions one by one and would
@@ -306,7 +324,6 @@ func build(ctx context.Context, root string, say func(string, ...any)) (string, 
 		return "", fmt.Errorf("the functions do not compile:\n%s", out)
 	}
 	say("sam build")
-	dir := filepath.Join(root, ".local", "build")
 	err := sam(ctx, root, env, "build", "--build-dir", dir)
 	return filepath.Join(dir, "template.yaml"), err
 }
