@@ -35,8 +35,8 @@ check: parts ## format, vet, staticcheck, architecture, template, known vulnerab
 	echo "go vet";      go vet ./...
 	echo "staticcheck"; $(TOOL) staticcheck ./...
 	echo "archtest";    go test ./internal/test/archtest
-	echo "cfn-lint";    $(PYTHON) -m cfnlint template.yaml
-	echo "sam validate --lint"; $(SAM) validate --lint 2>&1 | grep -v 'SAM CLI update\|To download' ; $(SAM) validate --lint >/dev/null 2>&1
+	echo "cfn-lint";    $(PYTHON) .local/venv/bin/cfn-lint template.yaml
+	echo "sam validate --lint"; out=$$($(SAM) validate --lint 2>&1) || { echo "$$out"; exit 1; }
 	echo "govulncheck"; tools/govulncheck.sh
 	echo "check: all well"
 

@@ -70,8 +70,6 @@ func Deployed(t testing.TB) services.Run {
 	return run
 }
 
-var leash io.WriteCloser
-
 var ownStack = sync.OnceValues(func() (services.Run, error) {
 	root, err := services.Root()
 	if err != nil {
@@ -92,9 +90,8 @@ var ownStack = sync.OnceValues(func() (services.Run, error) {
 	cmd := exec.Command(local, "up", "-until-stdin-ends", "-port", "0", "-run-file", file, "-logs", dir)
 	cmd.Dir = root
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// Never closed, so kept from the garbage collector, which would close it:
-	// the child reads its other end until this process is gone.
-	if leash, err = cmd.StdinPipe(); err != nil {
+	// Never closed: the child reads its other end until this process is gone.
+	if _, err := cmd.StdinPipe(); err != nil {
 		return services.Run{}, err
 	}
 	out, err := cmd.StdoutPipe()
@@ -117,6 +114,7 @@ var ownStack = sync.OnceValues(func() (services.Run, error) {
 		}
 		said <- all.String()
 		_, _ = io.Copy(io.Discard, out)
+		_ = cmd.Wait() // also holds on to cmd and so to the pipe
 	}()
 	select {
 	case words := <-said:
