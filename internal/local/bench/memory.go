@@ -1,0 +1,214 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/transfer"
+	"clientele/internal/local/gencontacts"
+)
+
+// memory measures the peak of an import worker and of an exporter over 10⁴ and
+// over 10⁶ rows, each in a process of its own that does one task after the
+// other, as a function does. Their book is one without a database: what the
+// worker itself holds is measured, and a million rows take seconds. What the
+// DynamoDB client adds, one batch or one page a shard, does not depend on the
+// number of rows.
+func memory(ctx context.Context, s *setting) error {
+	if _, err := peak(); err != nil {
+		fmt.Fprintln(os.Stderr, "memory is left out: this system does not tell a process its peak")
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for _, kind := range []string{"import", "export"} {
+		var took [2]float64
+		for i, rows := range []int{10_000, 1_000_000} {
+			cmd := exec.CommandContext(ctx, self, "bench", "-child", kind, "-rows", strconv.Itoa(rows))
+			cmd.Dir, cmd.Stderr = s.root, os.Stderr
+			cmd.Env = append(os.Environ(), "TMPDIR="+s.scratch)
+			out, err := cmd.Output()
+			if err != nil {
+				return fmt.Errorf("the worker of %d rows: %w", rows, err)
+			}
+			if took[i], err = strconv.ParseFloat(strings.TrimSpace(string(out)), 64); err != nil {
+				return err
+			}
+			s.add(kind+"_memory_"+[]string{"10k", "1m"}[i], took[i], "MiB", atMost(128))
+		}
+		s.add(kind+"_memory_growth", took[1]/took[0], "×", within(0.1))
+	}
+	return nil
+}
+
+// worker is the process that is measured. It prints its peak in MiB.
+func worker(ctx context.Context, kind string, rows int) error {
+	dir, err := os.MkdirTemp("", "worker-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s, files, q := benchSite(), folder(dir), newLine()
+	b := &noBook{rows: rows, jobs: map[string]transfer.Job{}, ended: map[string]bool{}}
+	j := transfer.Job{ID: "job", CreatedAt: time.Now().UTC(), Filename: "contacts.csv"}
+	var do doer
+	switch kind {
+	case "import":
+		file := filepath.Join(dir, "contacts.csv")
+		if err := generate(file, rows); err != nil {
+			return err
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			return err
+		}
+		j.Size = info.Size()
+		_, up, err := transfer.Start(ctx, b, files, s, j)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(up.URL), 0o755); err != nil {
+			return err
+		}
+		if err := os.Rename(file, up.URL); err != nil {
+			return err
+		}
+		if err := q.SendTask(ctx, transfer.Task{Site: s.ID, Job: j.ID, Step: transfer.StepInspect}); err != nil {
+			return err
+		}
+		do = &transfer.Importer{Files: files, Queue: q, Clock: time.Now}
+	case "export":
+		if _, err := transfer.Request(ctx, b, q, s, j); err != nil {
+			return err
+		}
+		do = &transfer.Exporter{Files: files, Clock: time.Now}
+	default:
+		return fmt.Errorf("there is no worker %q", kind)
+	}
+	if err := q.work(ctx, do, s, []transfer.Book{b}); err != nil {
+		return err
+	}
+	if j = b.jobs[j.ID]; j.State != transfer.Done || j.Total != rows || kind == "import" && j.Counts.Created != rows {
+		return fmt.Errorf("the job is %s with %d of %d rows: %s", j.State, j.Total, rows, j.Fault)
+	}
+	mib, err := peak()
+	if err != nil {
+		return err
+	}
+	fmt.Println(mib)
+	return nil
+}
+
+// peak is the largest resident size of this process since it was started, in
+// MiB. The kernel's rusage would count what the process was before its exec.
+func peak() (float64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(status), "\nVmHWM:")
+	kib, _, _ := strings.Cut(strings.TrimSpace(after), " ")
+	n, err := strconv.Atoi(kib)
+	return float64(n) / 1024, err
+}
+
+// noBook is a book that takes every row as new and keeps none, and that has as
+// many contacts as it is told. Only jobs are kept.
+type noBook struct {
+	rows  int
+	mu    sync.Mutex
+	jobs  map[string]transfer.Job
+	ended map[string]bool
+}
+
+func (b *noBook) CreateJob(_ context.Context, j transfer.Job) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.jobs[j.ID] = j
+	return nil
+}
+
+func (b *noBook) Job(_ context.Context, id string) (transfer.Job, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.jobs[id], nil
+}
+
+func (b *noBook) ChangeJob(_ context.Context, id string, _ time.Time, change func(*transfer.Job) error) (transfer.Job, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j := b.jobs[id]
+	if err := change(&j); err == contact.ErrUnchanged {
+		return b.jobs[id], nil
+	} else if err != nil {
+		return j, err
+	}
+	b.jobs[id] = j
+	return j, nil
+}
+
+func (b *noBook) EndChunk(_ context.Context, id, chunk string, c transfer.Counts) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended[chunk] {
+		return false, nil
+	}
+	b.ended[chunk] = true
+	j := b.jobs[id]
+	j.Ended++
+	j.Counts.Rows += c.Rows
+	j.Counts.Created += c.Created
+	j.Counts.Merged += c.Merged
+	j.Counts.Rejected += c.Rejected
+	b.jobs[id] = j
+	return true, nil
+}
+
+func (b *noBook) ChunkEnded(_ context.Context, _, chunk string) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ended[chunk], nil
+}
+
+func (b *noBook) ListJobs(context.Context, transfer.Kind, int) ([]transfer.Job, error) {
+	return nil, nil
+}
+
+func (b *noBook) UpsertAll(_ context.Context, facts []contact.Facts, now time.Time, rule func(int, *contact.Contact, contact.Facts, bool) error) error {
+	for i, f := range facts {
+		c := contact.New(f, now)
+		if err := rule(i, &c, f, true); err != nil && err != contact.ErrUnchanged {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *noBook) Each(_ context.Context, visit func(*contact.Contact) error) error {
+	for i := range b.rows {
+		r := gencontacts.Row(i, gencontacts.DefaultSeed)
+		c := contact.Contact{
+			ID: "ct_0123456789abcdefghjkmnpqrs", Version: 1, Email: r[0], Status: contact.Lead, Consent: contact.ConsentNever,
+			Details: contact.Details{FirstName: r[1], LastName: r[2], Phone: r[3], Company: r[4],
+				Address: contact.Address{Street: r[5], City: r[6], Postcode: r[7], Country: r[8]}},
+			Tags: transfer.SplitTags(r[9]),
+		}
+		if err := visit(&c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *noBook) GetAll(context.Context, []crm.ContactID) ([]contact.Contact, error) { return nil, nil }
