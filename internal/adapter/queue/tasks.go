@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -42,6 +43,25 @@ func (q *Queue) SendTask(ctx context.Context, tasks ...transfer.Task) error {
 			return fmt.Errorf("sending %d tasks: %d were refused: %s", n, len(out.Failed), aws.ToString(out.Failed[0].Code))
 		}
 		entries = entries[n:]
+	}
+	return nil
+}
+
+// SendLater implements transfer.Queue.
+func (q *Queue) SendLater(ctx context.Context, after time.Duration, t transfer.Task) error {
+	m, err := taskMessage(t)
+	if err != nil {
+		return err
+	}
+	body, err := m.Pack()
+	if err != nil {
+		return err
+	}
+	_, err = q.sqs.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: q.url, MessageBody: &body, MessageGroupId: aws.String(string(t.Site)), DelaySeconds: int32(after / time.Second),
+	})
+	if err != nil {
+		return fmt.Errorf("sending a task for later: %w", err)
 	}
 	return nil
 }

@@ -31,6 +31,9 @@ import (
 //	tail     brings those in, chunk after chunk, in the order of the file. So the
 //	         outcome is that of the rows one by one, whatever ran side by side.
 //	finish   joins the parts of the error file; the job is done.
+//	watch    comes every 20 seconds while the job runs. If no chunk has ended since
+//	         the last time it sends the missing ones again: the message of a worker
+//	         that was killed before it could hold it would else be away for minutes.
 //
 // What a worker had brought in before it was killed it recognises by the mark
 // that each contact carries (contact.ImportMark), and counts it as it was.
@@ -112,6 +115,8 @@ func (im *Importer) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 		err = im.inspect(ctx, b, s, j)
 	case StepRun, StepTail:
 		err = im.chunk(ctx, b, s, j, t)
+	case StepWatch:
+		err = im.watch(ctx, b, s, j, t.Ended)
 	default:
 		return fmt.Errorf("import %s: there is no step %q", j.ID, t.Step)
 	}
@@ -440,11 +445,41 @@ func (im *Importer) dispatch(ctx context.Context, b Book, s site.Site, j Job) er
 	if err != nil {
 		return err
 	}
+	if err := im.Queue.SendLater(ctx, watchEvery, Task{Site: s.ID, Job: j.ID, Step: StepWatch}); err != nil {
+		return err
+	}
 	_, err = b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
 		j.Sent = true
 		return nil
 	})
 	return err
+}
+
+func (im *Importer) watch(ctx context.Context, b Book, s site.Site, j Job, seen int) error {
+	if j.State != Running {
+		return nil
+	}
+	if j.Ended == seen {
+		if j.Ended >= j.Chunks {
+			if err := im.advance(ctx, b, s, j); err != nil {
+				return err
+			}
+		} else if err := im.resend(ctx, b, s, j); err != nil {
+			return err
+		}
+	}
+	return im.Queue.SendLater(ctx, watchEvery, Task{Site: s.ID, Job: j.ID, Step: StepWatch, Ended: j.Ended})
+}
+
+// resend sends the chunks that have not ended. Those that are only slow come
+// twice, which does no harm.
+func (im *Importer) resend(ctx context.Context, b Book, s site.Site, j Job) error {
+	return im.manifest(ctx, s, j, func(c Chunk) error {
+		if ended, err := b.ChunkEnded(ctx, j.ID, chunkName(StepRun, c.N)); err != nil || ended {
+			return err
+		}
+		return im.Queue.SendTask(ctx, Task{Site: s.ID, Job: j.ID, Step: StepRun, Chunk: &c})
+	})
 }
 
 func (im *Importer) manifest(ctx context.Context, s site.Site, j Job, visit func(Chunk) error) error {

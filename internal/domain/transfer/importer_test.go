@@ -98,7 +98,7 @@ func TestOutcomeIsThatOfTheRowsOneByOne(t *testing.T) {
 			calmBook, calmSite := b.site(crm.SiteID("calm" + name))
 			calm := b.run(calmBook, calmSite, file, transferkit.Conditions{Workers: 1}, nil)
 			wildBook, wildSite := b.site(crm.SiteID("wild" + name))
-			wild := b.run(wildBook, wildSite, file, transferkit.Conditions{Workers: 6, Twice: 0.3, Kill: 0.3, Seed: 7}, nil)
+			wild := b.run(wildBook, wildSite, file, transferkit.Conditions{Workers: 6, Twice: 0.3, Kill: 0.3, Lose: 0.2, Seed: 7}, nil)
 			want(t, wild, calm.Counts)
 			c := calm.Counts
 			if c.Rows != c.Created+c.Updated+c.Unchanged+c.Merged+c.Rejected || c.Rows != calm.Total {

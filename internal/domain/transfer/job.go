@@ -201,6 +201,8 @@ type FileWriter interface {
 // Queue hands work to workers; each message arrives at least once.
 type Queue interface {
 	SendTask(ctx context.Context, tasks ...Task) error
+	// SendLater hands a task out after a while, at most 15 minutes.
+	SendLater(ctx context.Context, after time.Duration, t Task) error
 }
 
 // TaskMessage is the kind of a message that carries a task as JSON.
@@ -213,6 +215,8 @@ type Task struct {
 	Step Step       `json:"step"`
 	// Chunk is what a run step reads.
 	Chunk *Chunk `json:"chunk,omitempty"`
+	// Ended is what a watch step saw last time of Job.Ended.
+	Ended int `json:"ended,omitempty"`
 }
 
 // Step is what a task asks for.
@@ -222,6 +226,7 @@ const (
 	StepInspect Step = "inspect" // look at the upload, plan it, send its chunks
 	StepRun     Step = "run"     // the rows of a chunk that are the first of their contact
 	StepTail    Step = "tail"    // its other rows; one chunk after the other
+	StepWatch   Step = "watch"   // look whether the import still moves
 	StepExport  Step = "export"
 )
 
@@ -230,6 +235,7 @@ const (
 	MaxFile       = 5 << 30 // bytes; the largest single upload of S3
 	UploadFor     = time.Hour
 	DownloadFor   = 15 * time.Minute
+	watchEvery    = 20 * time.Second
 	chunkRows     = 1000
 	chunkBytes    = 1 << 20
 	maxExportIDs  = 10_000

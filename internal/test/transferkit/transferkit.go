@@ -137,6 +137,7 @@ func (f *Folder) Text(t testing.TB, key string) string {
 type Queue struct {
 	mu    sync.Mutex
 	tasks []transfer.Task
+	later []transfer.Task
 }
 
 // SendTask implements transfer.Queue.
@@ -147,11 +148,20 @@ func (q *Queue) SendTask(_ context.Context, tasks ...transfer.Task) error {
 	return nil
 }
 
+// SendLater implements transfer.Queue; later is when nothing else is left.
+func (q *Queue) SendLater(ctx context.Context, _ time.Duration, t transfer.Task) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.later = append(q.later, t)
+	return nil
+}
+
 // Conditions are what a run of a job has to bear.
 type Conditions struct {
 	Workers int     // side by side
 	Twice   float64 // share of deliveries that come a second time
 	Kill    float64 // share of tries whose worker is killed at some moment
+	Lose    float64 // share of a chunk's deliveries that never come back, as after five failures
 	Seed    uint64
 }
 
@@ -169,6 +179,9 @@ func (q *Queue) Drain(t testing.TB, c Conditions, b transfer.Book, s site.Site, 
 	take := func() (transfer.Task, bool, bool) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
+		if len(q.tasks) == 0 && under == 0 {
+			q.tasks, q.later = q.later, nil
+		}
 		if len(q.tasks) == 0 {
 			return transfer.Task{}, false, under == 0
 		}
@@ -191,6 +204,12 @@ func (q *Queue) Drain(t testing.TB, c Conditions, b transfer.Book, s site.Site, 
 				}
 				if !ok {
 					time.Sleep(time.Millisecond)
+					continue
+				}
+				if task.Chunk != nil && r.Float64() < c.Lose {
+					q.mu.Lock()
+					under--
+					q.mu.Unlock()
 					continue
 				}
 				ctx, cancel := context.WithCancel(context.Background())
