@@ -34,6 +34,7 @@ type Stack struct {
 	Bucket    string
 	Outputs   map[string]string
 	resources map[string]string // logical id → physical id
+	any       map[string]string // path of an ANY route → function
 }
 
 // Deploy brings template.yaml to the running services: `sam build` and `sam
@@ -169,6 +170,7 @@ func (s *Stack) createRoutes(ctx context.Context, processed map[string]resource)
 	}
 	api := join(s.Endpoint, "v2/apis", s.APIID)
 	integrations := map[string]string{}
+	s.any = map[string]string{}
 	for path, methods := range body.Paths {
 		for method, m := range methods {
 			_, after, _ := strings.Cut(m.Integration.URI.Sub, "functions/${")
@@ -188,6 +190,7 @@ func (s *Stack) createRoutes(ctx context.Context, processed map[string]resource)
 			}
 			if method == "x-amazon-apigateway-any-method" {
 				method = "ANY"
+				s.any[path] = s.resources[function]
 			}
 			if err := rest(ctx, "apigateway", "POST", join(api, "routes"), map[string]any{
 				"routeKey": strings.ToUpper(method) + " " + path, "target": "integrations/" + integrations[function],

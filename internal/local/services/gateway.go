@@ -48,6 +48,9 @@ func StartGateway(s *Stack, port int) (*Gateway, error) {
 			_, _ = w.Write([]byte(`{"message":"Request Entity Too Large"}`))
 			return
 		}
+		if r.Method == http.MethodOptions && s.preflight(w, r) {
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		proxy.ServeHTTP(w, r)
 	})
