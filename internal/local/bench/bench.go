@@ -125,8 +125,8 @@ var parts = []struct {
 func Run(ctx context.Context, root string, args []string) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	s := &setting{root: root, report: &report{out: os.Stdout, figures: map[string]figure{}}}
-	flags.IntVar(&s.rows, "rows", 20_000, "contacts to import and to export")
-	flags.IntVar(&s.rounds, "rounds", 3, "turns of each side of a ratio")
+	flags.IntVar(&s.rows, "rows", 10_000, "contacts to import and to export")
+	flags.IntVar(&s.rounds, "rounds", 5, "turns of each side of a ratio")
 	flags.IntVar(&s.workers, "workers", 4, "import workers side by side, and as many writers of the bare calls")
 	only := flags.String("only", "", "parts to measure, with commas: "+partNames())
 	profile := flags.String("cpuprofile", "", "write a CPU profile of this process to a file")
@@ -195,26 +195,34 @@ func partNames() string {
 	return strings.Join(names, ",")
 }
 
-// alternate lets two sides take turns, each first in every other round, and
-// gives the median of what each took.
-func alternate(rounds int, a, b func(round int) (time.Duration, error)) (ma, mb time.Duration, err error) {
+// versus is what two sides took that took turns: the medians, and how many times
+// as long as the other each round's first side took, of which again the median.
+type versus struct {
+	a, b  time.Duration
+	ratio float64
+}
+
+// alternate lets two sides take turns, each first in every other round.
+func alternate(rounds int, a, b func(round int) (time.Duration, error)) (versus, error) {
 	var took [2][]time.Duration
+	var ratios []float64
 	sides := [2]func(int) (time.Duration, error){a, b}
 	for round := range rounds {
 		for i := range 2 {
 			side := (i + round) % 2
 			d, err := sides[side](round)
 			if err != nil {
-				return 0, 0, err
+				return versus{}, err
 			}
 			took[side] = append(took[side], d)
 		}
+		ratios = append(ratios, took[0][round].Seconds()/took[1][round].Seconds())
 	}
-	return median(took[0]), median(took[1]), nil
+	return versus{median(took[0]), median(took[1]), median(ratios)}, nil
 }
 
-func median(d []time.Duration) time.Duration {
-	s := slices.Sorted(slices.Values(d))
+func median[T time.Duration | float64](list []T) T {
+	s := slices.Sorted(slices.Values(list))
 	if len(s)%2 == 1 {
 		return s[len(s)/2]
 	}
@@ -222,5 +230,3 @@ func median(d []time.Duration) time.Duration {
 }
 
 func perSecond(n int, d time.Duration) float64 { return float64(n) / d.Seconds() }
-
-func ratio(a, b time.Duration) float64 { return a.Seconds() / b.Seconds() }

@@ -171,3 +171,7 @@ func (l *line) work(ctx context.Context, do doer, s site.Site, books []transfer.
 	})
 	return l.err
 }
+
+// SendLater implements transfer.Queue: nothing is lost here, so nothing has to
+// be watched.
+func (l *line) SendLater(context.Context, time.Duration, transfer.Task) error { return nil }
