@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"clientele/internal/adapter/awscfg"
@@ -29,7 +30,7 @@ func build(_ context.Context, getenv func(string) string) (worker.Handler, error
 	}
 	tasks, err := queue.Open(cfg, getenv("EXPORT_QUEUE_URL"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("EXPORT_QUEUE_URL: %w", err)
 	}
 	open := func(s site.Site) transfer.Book { return table.Book(s) }
 	return worker.Tasks(table, open, tasks, &transfer.Exporter{Files: files, Clock: time.Now}), nil

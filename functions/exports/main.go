@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -31,7 +32,7 @@ func build(_ context.Context, getenv func(string) string) (http.Handler, error) 
 	}
 	tasks, err := queue.Open(cfg, getenv("EXPORT_QUEUE_URL"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("EXPORT_QUEUE_URL: %w", err)
 	}
 	return httpapi.Exports(table, httpapi.Transfers{
 		Open:  func(s site.Site) transfer.Jobs { return table.Book(s) },

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"clientele/internal/adapter/awscfg"
@@ -30,7 +31,7 @@ func build(_ context.Context, getenv func(string) string) (worker.Both, error) {
 	}
 	tasks, err := queue.Open(cfg, getenv("IMPORT_QUEUE_URL"))
 	if err != nil {
-		return worker.Both{}, err
+		return worker.Both{}, fmt.Errorf("IMPORT_QUEUE_URL: %w", err)
 	}
 	open := func(s site.Site) transfer.Book { return table.Book(s) }
 	importer := &transfer.Importer{Files: files, Queue: tasks, Clock: time.Now}
