@@ -24,7 +24,7 @@ run: parts ## start everything on this machine with a demo site; Ctrl-C stops it
 test: parts ## start what the tests need, run all of them, stop it (TESTFLAGS="-run X ./internal/…")
 	$(LAUNCH) test $(TESTFLAGS)
 
-demo: parts ## walk through the features against a fresh local deployment
+demo: need local ## drive the whole job against the running `make run`, and check what came of it
 	$(LAUNCH) demo
 
 bench: parts ## measure; one line a figure, also in .local/bench.json

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -145,32 +144,6 @@ func start(ctx context.Context, root, logs string, port int) (*services.Deployme
 	}
 	fmt.Printf("%5.1fs  ready\n", time.Since(began).Seconds())
 	return d, run, nil
-}
-
-func banner(w io.Writer, d *services.Deployment, r services.Run, file string) {
-	out := bufio.NewWriter(w)
-	defer out.Flush()
-	fmt.Fprintf(out, `
-Clientele runs.
-
-  API        %s
-  API key    %s
-  form       %s
-  sent mail  %s
-`, r.APIURL, r.APIKey, r.FormURL, r.MailURL)
-	for name, s := range r.Sources {
-		fmt.Fprintf(out, "  %-10s %s  secret %s\n", name, s.URL, s.Secret)
-	}
-	fmt.Fprintf(out, `
-Try:
-  curl -s -H 'Authorization: Bearer %[2]s' %[1]s/v1/contacts
-  curl -s -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/json' -d '{"email":"ann@example.com"}' %[1]s/v1/contacts
-  curl -s -d 'email=bob@example.com' -d 'name=Bob' %[3]s
-  curl -s %[1]s/v1/openapi.json
-
-Services: %[4]s (table: %[5]s). All of this is also in %[6]s.
-Stop with Ctrl-C.
-`, r.APIURL, r.APIKey, r.FormURL, d.Stack.Endpoint, d.Stack.Dynamo, file)
 }
 
 // book starts only the table, with the demo site in it, for `sam local`: it
