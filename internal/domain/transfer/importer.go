@@ -28,8 +28,9 @@ import (
 //	run      brings the rows of a chunk in, in transactions of many, and records the
 //	         chunk and its counts in one transaction. Chunks run side by side, so
 //	         rows that may share a contact with an earlier row are left out here.
-//	tail     brings those in, chunk after chunk, in the order of the file. So the
-//	         outcome is that of the rows one by one, whatever ran side by side.
+//	tail     brings those in, chunk after chunk, in the order of the file, in one
+//	         task at a time. So the outcome is that of the rows one by one, whatever ran
+//	         side by side.
 //	finish   joins the parts of the error file; the job is done.
 //	watch    comes every 20 seconds while the job runs. If no chunk has ended since
 //	         the last time it sends the missing ones again: the message of a worker
@@ -508,27 +509,33 @@ func (im *Importer) chunk(ctx context.Context, b Book, s site.Site, j Job, t Tas
 	if j.State != Running || t.Chunk == nil {
 		return fmt.Errorf("%w: the job is %s", ErrNotYet, j.State)
 	}
-	name := chunkName(t.Step, t.Chunk.N)
-	ended, err := b.ChunkEnded(ctx, j.ID, name)
+	if t.Step == StepTail {
+		return im.tail(ctx, b, s, j, t.Chunk.N)
+	}
+	if err := im.endChunk(ctx, b, s, j, StepRun, *t.Chunk); err != nil {
+		return err
+	}
+	j, err := b.Job(ctx, j.ID)
 	if err != nil {
 		return err
 	}
-	if !ended {
-		counts, err := im.rows(ctx, b, s, j, t)
-		if err != nil {
-			return err
-		}
-		if _, err := b.EndChunk(ctx, j.ID, name, counts); err != nil {
-			return err
-		}
-	}
-	if t.Step == StepTail {
-		return im.nextTail(ctx, b, s, j, t.Chunk.N)
-	}
-	if j, err = b.Job(ctx, j.ID); err != nil {
+	return im.advance(ctx, b, s, j)
+}
+
+// endChunk brings in the rows of a chunk that are the step's and records it,
+// unless that was done before.
+func (im *Importer) endChunk(ctx context.Context, b Book, s site.Site, j Job, step Step, c Chunk) error {
+	name := chunkName(step, c.N)
+	ended, err := b.ChunkEnded(ctx, j.ID, name)
+	if err != nil || ended {
 		return err
 	}
-	return im.advance(ctx, b, s, j)
+	counts, err := im.rows(ctx, b, s, j, step, c)
+	if err != nil {
+		return err
+	}
+	_, err = b.EndChunk(ctx, j.ID, name, counts)
+	return err
 }
 
 // advance starts the tail, or finishes, once every chunk has run.
@@ -539,25 +546,31 @@ func (im *Importer) advance(ctx context.Context, b Book, s site.Site, j Job) err
 	if j.Tails == 0 || j.Ended == j.Chunks+j.Tails {
 		return im.finish(ctx, b, s, j)
 	}
-	return im.nextTail(ctx, b, s, j, -1)
+	return im.tail(ctx, b, s, j, 0)
 }
 
-// nextTail sends the first chunk behind n whose other rows are still to be done.
-func (im *Importer) nextTail(ctx context.Context, b Book, s site.Site, j Job, n int) error {
-	found := errors.New("found")
+// tailFor is how long one task works on the tail before it hands on, well within
+// a worker's time.
+const tailFor = 10 * time.Second
+
+// tail brings in the rows that were left out, chunk after chunk in the order of
+// the file from chunk number from on, and finishes the job behind the last.
+func (im *Importer) tail(ctx context.Context, b Book, s site.Site, j Job, from int) error {
+	until := im.Clock.Now().Add(tailFor)
+	handedOn := errors.New("handed on")
 	err := im.manifest(ctx, s, j, func(c Chunk) error {
-		if c.N <= n || len(c.Deferred) == 0 {
+		if c.N < from || len(c.Deferred) == 0 {
 			return nil
 		}
-		if ended, err := b.ChunkEnded(ctx, j.ID, chunkName(StepTail, c.N)); err != nil || ended {
-			return err
+		if im.Clock.Now().After(until) {
+			if err := im.Queue.SendTask(ctx, Task{Site: s.ID, Job: j.ID, Step: StepTail, Chunk: &c}); err != nil {
+				return err
+			}
+			return handedOn
 		}
-		if err := im.Queue.SendTask(ctx, Task{Site: s.ID, Job: j.ID, Step: StepTail, Chunk: &c}); err != nil {
-			return err
-		}
-		return found
+		return im.endChunk(ctx, b, s, j, StepTail, c)
 	})
-	if errors.Is(err, found) {
+	if errors.Is(err, handedOn) {
 		return nil
 	}
 	if err != nil {
@@ -571,8 +584,7 @@ func (im *Importer) nextTail(ctx context.Context, b Book, s site.Site, j Job, n 
 const batchRows = 100
 
 // rows brings in the rows of a chunk that are the step's.
-func (im *Importer) rows(ctx context.Context, b Book, s site.Site, j Job, t Task) (Counts, error) {
-	c := t.Chunk
+func (im *Importer) rows(ctx context.Context, b Book, s site.Site, j Job, step Step, c Chunk) (Counts, error) {
 	f, err := im.Files.Read(ctx, j.File, j.ETag, c.Offset, c.Length)
 	if err != nil {
 		return Counts{}, err
@@ -602,7 +614,7 @@ func (im *Importer) rows(ctx context.Context, b Book, s site.Site, j Job, t Task
 		if late {
 			deferred = deferred[1:]
 		}
-		if late != (t.Step == StepTail) {
+		if late != (step == StepTail) {
 			continue
 		}
 		if fault != nil {
@@ -617,7 +629,7 @@ func (im *Importer) rows(ctx context.Context, b Book, s site.Site, j Job, t Task
 		return Counts{}, err
 	}
 	if part := w.errs.bytes(); part != nil {
-		if err := im.Files.Put(ctx, workKey(s.ID, j.ID, "errors-"+chunkName(t.Step, c.N)), "text/csv", part); err != nil {
+		if err := im.Files.Put(ctx, workKey(s.ID, j.ID, "errors-"+chunkName(step, c.N)), "text/csv", part); err != nil {
 			return Counts{}, err
 		}
 	}
