@@ -22,7 +22,7 @@ Clientele runs.
   sent mail  %s
 `, r.APIURL, r.APIKey, r.FormURL, r.MailURL)
 	for _, name := range []string{"shopify", "woocommerce", "own"} {
-		fmt.Fprintf(out, "  %-11s%s\n             secret %s\n", name, r.Sources[name].URL, r.Sources[name].Secret)
+		fmt.Fprintf(out, "  %-12s %s\n               secret %s\n", name, r.Sources[name].URL, r.Sources[name].Secret)
 	}
 	fmt.Fprintf(out, `
 Try it in another terminal, in this folder. First:
