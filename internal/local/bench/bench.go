@@ -195,30 +195,35 @@ func partNames() string {
 	return strings.Join(names, ",")
 }
 
-// versus is what two sides took that took turns: the medians, and how many times
-// as long as the other each round's first side took, of which again the median.
-type versus struct {
-	a, b  time.Duration
-	ratio float64
+// A side does its part once and tells how long that took.
+type side func(round int) (time.Duration, error)
+
+// turns is what each side took, round by round.
+type turns [][]time.Duration
+
+// alternate lets sides take turns, in every round another one first.
+func alternate(rounds int, sides ...side) (turns, error) {
+	took := make(turns, len(sides))
+	for round := range rounds {
+		for i := range sides {
+			n := (i + round) % len(sides)
+			d, err := sides[n](round)
+			if err != nil {
+				return nil, err
+			}
+			took[n] = append(took[n], d)
+		}
+	}
+	return took, nil
 }
 
-// alternate lets two sides take turns, each first in every other round.
-func alternate(rounds int, a, b func(round int) (time.Duration, error)) (versus, error) {
-	var took [2][]time.Duration
-	var ratios []float64
-	sides := [2]func(int) (time.Duration, error){a, b}
-	for round := range rounds {
-		for i := range 2 {
-			side := (i + round) % 2
-			d, err := sides[side](round)
-			if err != nil {
-				return versus{}, err
-			}
-			took[side] = append(took[side], d)
-		}
-		ratios = append(ratios, took[0][round].Seconds()/took[1][round].Seconds())
+// ratio is how many times as fast side a was as side b: the median of the rounds.
+func (t turns) ratio(a, b int) float64 {
+	var list []float64
+	for round, d := range t[a] {
+		list = append(list, t[b][round].Seconds()/d.Seconds())
 	}
-	return versus{median(took[0]), median(took[1]), median(ratios)}, nil
+	return median(list)
 }
 
 func median[T time.Duration | float64](list []T) T {

@@ -170,27 +170,51 @@ func (e *engine) stored(ctx context.Context, table string, id crm.SiteID) ([]map
 // batchWrite stores items as the SDK offers it: 25 a request, by several
 // writers, what was left unprocessed again.
 func (e *engine) batchWrite(ctx context.Context, table string, items []map[string]types.AttributeValue, writers int) error {
+	return shared(items, 25, writers, func(items []map[string]types.AttributeValue) error {
+		var puts []types.WriteRequest
+		for _, it := range items {
+			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
+		}
+		ask := map[string][]types.WriteRequest{table: puts}
+		for try := 0; len(ask) > 0; try++ {
+			if try > 0 {
+				time.Sleep(time.Millisecond << min(try, 8))
+			}
+			out, err := e.bare.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: ask})
+			if err != nil {
+				return err
+			}
+			ask = out.UnprocessedItems
+		}
+		return nil
+	})
+}
+
+// transact stores items where nothing is yet, 100 a transaction.
+func (e *engine) transact(ctx context.Context, table string, items []map[string]types.AttributeValue, writers int) error {
+	return shared(items, 100, writers, func(items []map[string]types.AttributeValue) error {
+		var puts []types.TransactWriteItem
+		for _, it := range items {
+			puts = append(puts, types.TransactWriteItem{Put: &types.Put{
+				TableName: &table, Item: it, ConditionExpression: aws.String("attribute_not_exists(PK)"),
+			}})
+		}
+		_, err := e.bare.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
+		return err
+	})
+}
+
+// shared has several workers do a list, some at a time.
+func shared[T any](list []T, size, workers int, do func([]T) error) error {
 	var next atomic.Int64
-	return together(writers, func(int) error {
+	return together(workers, func(int) error {
 		for {
-			end := int(next.Add(25))
-			if end-25 >= len(items) {
+			end := int(next.Add(int64(size)))
+			if end-size >= len(list) {
 				return nil
 			}
-			var puts []types.WriteRequest
-			for _, it := range items[end-25 : min(end, len(items))] {
-				puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
-			}
-			ask := map[string][]types.WriteRequest{table: puts}
-			for try := 0; len(ask) > 0; try++ {
-				if try > 0 {
-					time.Sleep(time.Millisecond << min(try, 8))
-				}
-				out, err := e.bare.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: ask})
-				if err != nil {
-					return err
-				}
-				ask = out.UnprocessedItems
+			if err := do(list[end-size : min(end, len(list))]); err != nil {
+				return err
 			}
 		}
 	})
