@@ -351,44 +351,46 @@ func (d *Details) SetText(name, v, country string) error {
 			return err
 		}
 	}
-	a, part := &d.Address, name
-	if p, ok := strings.CutPrefix(name, "billing_"); ok {
-		a, part = &d.BillingAddress, p
-	} else if p, ok := strings.CutPrefix(name, "shipping_"); ok {
-		a, part = &d.ShippingAddress, p
+	f, of := addressPart(name)
+	if f == nil {
+		return fmt.Errorf("there is no field %s", name)
 	}
-	for _, f := range addressFields {
-		if f.name == part {
-			if err := checkText(v, f.max); err != nil {
-				return err
-			}
-			if part == "country" {
-				v = CleanCountry(v)
-			}
-			*f.at(a) = v
-			return nil
-		}
+	if err := checkText(v, f.max); err != nil {
+		return err
 	}
-	return fmt.Errorf("there is no field %s", name)
+	if f.name == "country" {
+		v = CleanCountry(v)
+	}
+	*f.at(of(d)) = v
+	return nil
 }
 
-// Text reads a field by its name, as SetText sets it; "" for a name there is not.
-func (d *Details) Text(name string) string {
+// TextAt is how to read a field by its name, as SetText sets it; nil for a name
+// there is not.
+func TextAt(name string) func(*Details) string {
 	for i := range fields {
-		if fields[i].name == name {
-			return *fields[i].at(d)
+		if f := &fields[i]; f.name == name {
+			return func(d *Details) string { return *f.at(d) }
 		}
 	}
-	a, part := &d.Address, name
+	if f, of := addressPart(name); f != nil {
+		return func(d *Details) string { return *f.at(of(d)) }
+	}
+	return nil
+}
+
+// addressPart finds a part of an address by its name, and whose it is.
+func addressPart(name string) (*addressField, func(*Details) *Address) {
+	of, part := func(d *Details) *Address { return &d.Address }, name
 	if p, ok := strings.CutPrefix(name, "billing_"); ok {
-		a, part = &d.BillingAddress, p
+		of, part = func(d *Details) *Address { return &d.BillingAddress }, p
 	} else if p, ok := strings.CutPrefix(name, "shipping_"); ok {
-		a, part = &d.ShippingAddress, p
+		of, part = func(d *Details) *Address { return &d.ShippingAddress }, p
 	}
-	for _, f := range addressFields {
-		if f.name == part {
-			return *f.at(a)
+	for i := range addressFields {
+		if addressFields[i].name == part {
+			return &addressFields[i], of
 		}
 	}
-	return ""
+	return nil, nil
 }

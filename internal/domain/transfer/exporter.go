@@ -114,14 +114,18 @@ func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, j Jo
 	if err := w.Write(columns...); err != nil {
 		return 0, err
 	}
+	read := make([]func(*contact.Contact) string, len(columns))
+	for i, name := range columns {
+		read[i] = cellOf(name)
+	}
 	all := filter.All()
 	visit := func(c *contact.Contact) error {
 		if !all && !filter.Match((*filterRow)(c)) {
 			return nil
 		}
 		rows++
-		for _, name := range columns {
-			w.Cell(cell(c, name))
+		for _, cell := range read {
+			w.Cell(cell(c))
 		}
 		return w.End()
 	}
@@ -148,44 +152,54 @@ func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, j Jo
 	return rows, err
 }
 
-// cell is what a column says of a contact.
-func cell(c *contact.Contact, name string) string {
-	switch name {
-	case "id":
-		return string(c.ID)
-	case "email":
-		return c.Email
-	case "email_2":
-		return strings.Join(c.Emails, ";")
-	case "status":
-		return string(c.Status)
-	case "tags":
-		return JoinTags(c.Tags)
-	case "consent":
-		return string(c.Consent)
-	case "external_id":
-		return strings.Join(c.ExternalIDs, ";")
-	case "orders_count":
-		return strconv.Itoa(c.Figures.Orders)
-	case "created_at":
-		return c.CreatedAt.Format(time.RFC3339)
-	case "updated_at":
-		return c.UpdatedAt.Format(time.RFC3339)
+// cells leads from each column to what it says of a contact.
+var cells = map[string]func(*contact.Contact) string{
+	"id":           func(c *contact.Contact) string { return string(c.ID) },
+	"email":        func(c *contact.Contact) string { return c.Email },
+	"email_2":      func(c *contact.Contact) string { return strings.Join(c.Emails, ";") },
+	"status":       func(c *contact.Contact) string { return string(c.Status) },
+	"tags":         func(c *contact.Contact) string { return JoinTags(c.Tags) },
+	"consent":      func(c *contact.Contact) string { return string(c.Consent) },
+	"external_id":  func(c *contact.Contact) string { return strings.Join(c.ExternalIDs, ";") },
+	"orders_count": func(c *contact.Contact) string { return strconv.Itoa(c.Figures.Orders) },
+	"created_at":   func(c *contact.Contact) string { return c.CreatedAt.Format(time.RFC3339) },
+	"updated_at":   func(c *contact.Contact) string { return c.UpdatedAt.Format(time.RFC3339) },
+}
+
+// cellOf is how a column is read; all of them are looked up once a file.
+func cellOf(name string) func(*contact.Contact) string {
+	if f, ok := cells[name]; ok {
+		return f
 	}
-	return c.Text(name)
+	at := contact.TextAt(name)
+	if at == nil {
+		return func(*contact.Contact) string { return "" }
+	}
+	return func(c *contact.Contact) string { return at(&c.Details) }
 }
 
 // filterRow lets a filter look at a contact.
 type filterRow contact.Contact
 
 func (r *filterRow) Text(f segment.Field) string {
-	c := (*contact.Contact)(r)
-	switch f {
-	case segment.Status, segment.Consent, segment.ID, segment.Email:
-		return cell(c, string(f.String()))
+	if int(f) < len(filterTexts) && filterTexts[f] != nil {
+		return filterTexts[f]((*contact.Contact)(r))
 	}
-	return c.Text(f.String())
+	return ""
 }
+
+// filterTexts are the texts that filters ask for, by their field.
+var filterTexts = func() []func(*contact.Contact) string {
+	var out []func(*contact.Contact) string
+	for _, name := range segment.FieldNames() {
+		f, _ := segment.FieldNamed(name)
+		for len(out) <= int(f) {
+			out = append(out, nil)
+		}
+		out[f] = cellOf(name)
+	}
+	return out
+}()
 
 func (r *filterRow) Number(f segment.Field) (int64, bool) {
 	return int64(r.Figures.Orders), f == segment.OrdersCount
