@@ -223,15 +223,19 @@ func (f *Facts) Identities() []crm.Identity {
 	return c.Identities()
 }
 
-// ConsentFrom reads what a column or field of consent says. Only a clear yes is
-// one; what cannot be read says nothing. Words in Dutch, English, German, French.
+// ConsentFrom reads what a column or field of consent says, in Dutch, English,
+// German or French. Only a clear yes is one. A plain no means that the person did
+// not ask for mail, which is not to have asked for none: only words for
+// having left unsubscribe. What cannot be read says nothing.
 func ConsentFrom(s string) Consent {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "yes", "y", "true", "1", "ja", "j", "oui", "subscribed", "opt-in", "opted in", "opted_in", "opt_in", "confirmed", "on", "aangemeld", "ingeschreven", "abonniert", "wahr", "waar", "vrai":
 		return ConsentSubscribed
 	case "pending", "unconfirmed", "wachtend", "in afwachting":
 		return ConsentPending
-	case "no", "n", "false", "0", "nee", "nein", "non", "unsubscribed", "cleaned", "opt-out", "opted out", "opted_out", "opt_out", "off", "afgemeld", "uitgeschreven", "abgemeldet", "bounced", "complained", "falsch", "onwaar", "faux":
+	case "no", "n", "false", "0", "nee", "nein", "non", "off", "never", "not subscribed", "not_subscribed", "falsch", "onwaar", "faux":
+		return ConsentNever
+	case "unsubscribed", "cleaned", "opt-out", "opted out", "opted_out", "opt_out", "afgemeld", "uitgeschreven", "abgemeldet", "désabonné", "bounced", "complained":
 		return ConsentUnsubscribed
 	}
 	return ""

@@ -2,6 +2,7 @@ package contact
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -14,14 +15,19 @@ func cleanPhone(v, country string) (string, error) {
 }
 
 // CleanPhone is the rule for every phone number of the book. country is an ISO
-// 3166-1 alpha-2 code, used for numbers without a country code.
+// 3166-1 alpha-2 code, used for numbers without a country code; those must be
+// numbers that the country gives out, or a slip of the pen would become somebody
+// else's number.
 func CleanPhone(v, country string) string {
 	v = strings.TrimSpace(v)
 	if isE164(v) { // the library would say the same, at 10 µs
 		return v
 	}
+	if strings.ContainsFunc(v, unicode.IsLetter) { // "bel me …", extensions, names
+		return v
+	}
 	n, err := phonenumbers.Parse(v, strings.ToUpper(country))
-	if err != nil || n.GetExtension() != "" || !phonenumbers.IsPossibleNumber(n) {
+	if err != nil || !phonenumbers.IsValidNumber(n) && !(v[0] == '+' && phonenumbers.IsPossibleNumber(n)) {
 		return v
 	}
 	return phonenumbers.Format(n, phonenumbers.E164)

@@ -117,7 +117,7 @@ func (im *Importer) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 	case StepRun, StepTail:
 		err = im.chunk(ctx, b, s, j, t)
 	case StepWatch:
-		err = im.watch(ctx, b, s, j, t.Ended)
+		err = im.watch(ctx, b, s, j, t)
 	default:
 		return fmt.Errorf("import %s: there is no step %q", j.ID, t.Step)
 	}
@@ -180,8 +180,13 @@ func (im *Importer) inspect(ctx context.Context, b Book, s site.Site, j Job) err
 	if err != nil {
 		return err
 	}
-	ready := columnOf(columns, "email") == "" && columnOf(columns, "email_2") == ""
-	if !ready {
+	wait := ""
+	if lacking := unmatched(columns, j.Mapping); len(lacking) > 0 {
+		wait = fmt.Sprintf("the mapping names %s, which the file does not have; its columns are %s", quoted(lacking), quoted(columnNames(columns)))
+	} else if columnOf(columns, "email") == "" && columnOf(columns, "email_2") == "" {
+		wait = "no column was recognised as the e-mail address; say in mapping which one it is and start the import again"
+	}
+	if wait == "" {
 		return im.plan(ctx, b, s, j, d, skip, columns)
 	}
 	_, err = b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
@@ -189,7 +194,7 @@ func (im *Importer) inspect(ctx context.Context, b Book, s site.Site, j Job) err
 			return contact.ErrUnchanged
 		}
 		j.State, j.Columns, j.Comma = Ready, columns, string(rune(d.Comma))
-		j.Fault = "no column was recognised as the e-mail address; say in mapping which one it is and start the import again"
+		j.Fault = wait
 		return nil
 	})
 	return err
@@ -284,6 +289,9 @@ func look(sample []byte, mapping map[string]string) (d csv.Dialect, skip int, co
 		return d, 0, nil, crm.Errorf(crm.Invalid, "the file is empty; give one with a row of column names and at least one contact")
 	}
 	guess := Guess(rows)
+	if at := mappedHeader(rows, mapping); guess.Header < 0 && at >= 0 {
+		guess = Layout{Header: at} // names that only the caller knows
+	}
 	width := 0
 	for _, r := range rows {
 		width = max(width, len(r))
@@ -305,32 +313,73 @@ func look(sample []byte, mapping map[string]string) (d csv.Dialect, skip int, co
 	return d, guess.Header + 1, columns, nil
 }
 
+// mapped is what the caller said of the n-th column (from 0), by name or number.
+func mapped(mapping map[string]string, name string, n int) (field string, ok bool) {
+	for k, f := range mapping {
+		if strings.EqualFold(clean(k), name) {
+			return f, true
+		}
+	}
+	field, ok = mapping[strconv.Itoa(n+1)]
+	return field, ok
+}
+
+// mappedHeader is the first row that has a cell with a name of the mapping.
+func mappedHeader(rows [][]string, mapping map[string]string) int {
+	return slices.IndexFunc(rows, func(row []string) bool {
+		return slices.ContainsFunc(row, func(cell string) bool {
+			_, ok := mapped(mapping, clean(cell), -1)
+			return ok && clean(cell) != ""
+		})
+	})
+}
+
+// unmatched are the names of a mapping that no column has.
+func unmatched(columns []Column, mapping map[string]string) []string {
+	var out []string
+	for k := range mapping {
+		if !slices.ContainsFunc(columns, func(c Column) bool { return strings.EqualFold(clean(k), c.Name) }) {
+			if n, err := strconv.Atoi(k); err != nil || n < 1 || n > len(columns) {
+				out = append(out, k)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func columnNames(columns []Column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Name
+	}
+	return out
+}
+
+func quoted(names []string) string {
+	if len(names) > 30 {
+		names = append(slices.Clone(names[:30]), "…")
+	}
+	return `"` + strings.Join(names, `", "`) + `"`
+}
+
 // assign applies the caller's mapping and leaves out what an import does not take.
 func assign(columns []Column, mapping map[string]string) {
-	given := map[string]bool{}
+	given, said := map[string]bool{}, make([]bool, len(columns))
 	for i := range columns {
 		c := &columns[i]
-		f, ok := mapping[c.Name]
-		if !ok {
-			f, ok = mapping[strconv.Itoa(i+1)]
-		}
-		if ok {
-			c.Field, c.Note = f, ""
+		if f, ok := mapped(mapping, c.Name, i); ok {
+			c.Field, c.Note, said[i] = f, "", true
 			if f == "" {
 				c.Note = "left out as the mapping says"
 			}
 			given[f] = true
-			continue
-		}
-		if c.Field != "" && !importable(c.Field) {
+		} else if c.Field != "" && !importable(c.Field) {
 			c.Field, c.Note = "", "this is not kept by an import"
 		}
 	}
 	for i := range columns { // a guess gives way to what the caller said
-		c := &columns[i]
-		_, byName := mapping[c.Name]
-		_, byNumber := mapping[strconv.Itoa(i+1)]
-		if c.Field != "" && given[c.Field] && !byName && !byNumber {
+		if c := &columns[i]; c.Field != "" && given[c.Field] && !said[i] {
 			c.Field, c.Note = "", "another column was mapped to this field"
 		}
 	}
@@ -456,20 +505,26 @@ func (im *Importer) dispatch(ctx context.Context, b Book, s site.Site, j Job) er
 	return err
 }
 
-func (im *Importer) watch(ctx context.Context, b Book, s site.Site, j Job, seen int) error {
+func (im *Importer) watch(ctx context.Context, b Book, s site.Site, j Job, t Task) error {
 	if j.State != Running {
 		return nil
 	}
-	if j.Ended == seen {
+	next := Task{Site: s.ID, Job: j.ID, Step: StepWatch, Ended: j.Ended}
+	if j.Ended == t.Ended {
+		if next.Stalls = t.Stalls + 1; next.Stalls > maxStalls {
+			return im.fail(ctx, b, j, "the import stopped: nothing moved for ten minutes. What was brought in stays; importing the file again goes on from there")
+		}
+		err := error(nil)
 		if j.Ended >= j.Chunks {
-			if err := im.advance(ctx, b, s, j); err != nil {
-				return err
-			}
-		} else if err := im.resend(ctx, b, s, j); err != nil {
+			err = im.advance(ctx, b, s, j)
+		} else {
+			err = im.resend(ctx, b, s, j)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return im.Queue.SendLater(ctx, watchEvery, Task{Site: s.ID, Job: j.ID, Step: StepWatch, Ended: j.Ended})
+	return im.Queue.SendLater(ctx, watchEvery, next)
 }
 
 // resend sends the chunks that have not ended. Those that are only slow come

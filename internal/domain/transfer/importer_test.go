@@ -309,3 +309,24 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		})
 	}
 }
+
+func TestMappingOfNamesThatOnlyTheCallerKnows(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	file := "Waar bereikbaar,Heet\nx@b.example,Jan\ny@b.example,Piet\n"
+	j := b.run(book, s, file, transferkit.Conditions{}, func(j *transfer.Job) {
+		j.Mapping = map[string]string{"waar BEREIKBAAR": "email", "Heet": "first_name"}
+	})
+	want(t, j, transfer.Counts{Rows: 2, Created: 2})
+	if c, err := book.Find(context.Background(), crm.EmailIdentity("x@b.example")); err != nil || c.FirstName != "Jan" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	j = b.run(book, s, file, transferkit.Conditions{}, func(j *transfer.Job) { j.Mapping = map[string]string{"1": "email"} })
+	if j.State != transfer.Done || j.Counts.Unchanged != 2 {
+		t.Errorf("by number: %s %s %s", j.State, j.Fault, transferkit.String(j.Counts))
+	}
+	j = b.run(book, s, "email,naam\nz@b.example,Zoe\n", transferkit.Conditions{}, func(j *transfer.Job) { j.Mapping = map[string]string{"E-mail": "email"} })
+	if j.State != transfer.Ready || !strings.Contains(j.Fault, `"E-mail"`) || !strings.Contains(j.Fault, `"naam"`) {
+		t.Errorf("a name the file lacks: %s %s", j.State, j.Fault)
+	}
+}

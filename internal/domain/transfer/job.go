@@ -215,8 +215,9 @@ type Task struct {
 	Step Step       `json:"step"`
 	// Chunk is what a run step reads.
 	Chunk *Chunk `json:"chunk,omitempty"`
-	// Ended is what a watch step saw last time of Job.Ended.
-	Ended int `json:"ended,omitempty"`
+	// What a watch step saw last time of Job.Ended, and for how many times in a row.
+	Ended  int `json:"ended,omitempty"`
+	Stalls int `json:"stalls,omitempty"`
 }
 
 // Step is what a task asks for.
@@ -236,6 +237,7 @@ const (
 	UploadFor     = time.Hour
 	DownloadFor   = 15 * time.Minute
 	watchEvery    = 20 * time.Second
+	maxStalls     = 30 // ten minutes
 	chunkRows     = 1000
 	chunkBytes    = 1 << 20
 	maxExportIDs  = 10_000

@@ -48,7 +48,7 @@ var kinds = map[crm.Code]struct {
 }{
 	crm.Invalid:              {http.StatusUnprocessableEntity, "Some of the input is at fault"},
 	crm.Malformed:            {http.StatusBadRequest, "The request cannot be read"},
-	crm.Unauthorized:         {http.StatusUnauthorized, "A valid API key is needed"},
+	crm.Unauthorized:         {http.StatusUnauthorized, "This needs a credential that is known"},
 	crm.Forbidden:            {http.StatusForbidden, "This is not allowed"},
 	crm.NotFound:             {http.StatusNotFound, "There is nothing here"},
 	crm.Conflict:             {http.StatusConflict, "Somebody else has this"},

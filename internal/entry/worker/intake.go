@@ -38,8 +38,7 @@ func Intake(dir site.Directory, open func(site.Site) order.Book, clock crm.Clock
 		if d.Kind != webhook.OrderMessage {
 			return fmt.Errorf("a message of kind %q is not for this queue", d.Kind)
 		}
-		log := slog.With("site", boot.LogSite(d.Site), "message_id", d.ID, "shop", d.Attributes[webhook.AttrShop],
-			"delivery", d.Attributes[webhook.AttrDelivery])
+		log := slog.With("site", boot.LogSite(d.Site), "message_id", d.ID, "shop", d.Attributes[webhook.AttrShop])
 		s, err := dir.ByID(ctx, d.Site)
 		if crm.CodeOf(err) == crm.NotFound {
 			log.WarnContext(ctx, "order dropped", "reason", "the site is gone")
