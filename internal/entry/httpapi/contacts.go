@@ -204,6 +204,11 @@ func addContacts(api huma.API, h contactsAPI) {
 		Description: "The contact and its timeline go; orders stay without personal data. Needs `If-Match` with the contact's ETag.",
 		Errors:      []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
 	}, h.delete)
+	operation(api, site.ContactsWrite, huma.Operation{
+		OperationID: "unlock-contact", Method: http.MethodPost, Path: "/v1/contacts/{id}/unlock", Tags: tags,
+		Summary: "Let orders and forms change the details again", Description: "Takes off the lock that a change by hand has set. Needs `If-Match` with the contact's ETag.",
+		Errors: []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+	}, h.unlock)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-timeline", Method: http.MethodGet, Path: "/v1/contacts/{id}/timeline", Tags: tags,
 		Summary: "What happened to a contact, newest first", Errors: []int{http.StatusNotFound},
@@ -327,6 +332,32 @@ func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*co
 			return nil, contact.ErrUnchanged
 		}
 		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: "api", Ref: c.key.ID, Changed: changed}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(next), nil
+}
+
+type unlockInput struct {
+	ByID
+	IfMatch string `header:"If-Match" doc:"The ETag of the version that is unlocked"`
+}
+
+func (h contactsAPI) unlock(ctx context.Context, c caller, in *unlockInput) (*contactAnswer, error) {
+	if err := needsVersion(in.IfMatch); err != nil {
+		return nil, err
+	}
+	now := h.clock.Now()
+	next, err := h.open(c.site).Change(ctx, crm.ContactID(in.ID), now, func(k *contact.Contact) ([]timeline.Activity, error) {
+		if !matches(in.IfMatch, k.Version) {
+			return nil, stale(k.Version)
+		}
+		if k.Lock == nil {
+			return nil, contact.ErrUnchanged
+		}
+		k.Lock = nil
+		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: "api", Ref: c.key.ID, Changed: []string{"locked"}}}, nil
 	})
 	if err != nil {
 		return nil, err

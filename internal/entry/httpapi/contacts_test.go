@@ -99,13 +99,17 @@ func TestTheLifeOfAContact(t *testing.T) {
 	if same := s.must(200, s.do("PATCH", at, `{"address":{}}`, "If-Match", `"2"`)); same["version"] != 2.0 {
 		t.Errorf("a change of nothing made version %v", same["version"])
 	}
+	s.must(428, s.do("POST", at+"/unlock", ""))
+	if free := s.must(200, s.do("POST", at+"/unlock", "", "If-Match", `"2"`)); free["locked"] != nil || free["version"] != 3.0 {
+		t.Errorf("unlocked %v", free)
+	}
 	acts := s.must(200, s.do("GET", at+"/timeline", ""))["activities"].([]any)
-	if len(acts) != 2 || acts[0].(map[string]any)["kind"] != "edit" || acts[1].(map[string]any)["kind"] != "created" {
+	if len(acts) != 3 || acts[0].(map[string]any)["kind"] != "edit" || acts[2].(map[string]any)["kind"] != "created" {
 		t.Errorf("timeline %v", acts)
 	}
 	s.must(428, s.do("DELETE", at, ""))
 	s.must(412, s.do("DELETE", at, "", "If-Match", `"1"`))
-	s.must(204, s.do("DELETE", at, "", "If-Match", `"2"`))
+	s.must(204, s.do("DELETE", at, "", "If-Match", `"3"`))
 	s.must(404, s.do("GET", at, ""))
 	s.must(404, s.do("PATCH", at, `{"company":"C"}`, "If-Match", `"2"`))
 	s.must(404, s.do("GET", at+"/timeline", ""))
