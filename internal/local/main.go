@@ -36,6 +36,7 @@ var commands = map[string]command{
 	"test":  test,
 	"demo":  demo,
 	"book":  book,
+	"site":  newSite,
 }
 
 func main() {
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
-		return errors.New("say what to do: up, test, demo or bench (`make help` lists the targets)")
+		return errors.New("say what to do: up, test, demo, bench or site (`make help` lists the targets, README.md tells of site)")
 	}
 	ctx = followParent(ctx)
 	return commands[args[0]](ctx, root, args[1:])

@@ -23,56 +23,81 @@ func Seed(ctx context.Context, s *services.Stack, apiURL string) (services.Run, 
 	if err != nil {
 		return services.Run{}, err
 	}
-	now := time.Now().UTC()
-	demo, key, err := seedSite(ctx, table, "demo", "Bakkerij Demo", now)
-	if err != nil {
-		return services.Run{}, err
-	}
-	form := site.Form{ID: string(demo) + "-contact", Name: "Contact"}
-	if err := table.PutForm(ctx, demo, form); err != nil {
-		return services.Run{}, fmt.Errorf("making the demo form: %w", err)
-	}
-	other, otherKey, err := seedSite(ctx, table, "other", "Fietsen Voorbeeld", now)
+	demo, err := makeSite(ctx, table, apiURL, wanted{
+		prefix: "demo", name: "Bakkerij Demo", country: "NL", language: "nl",
+		form: site.Form{ID: "contact", Name: "Contact"}, secrets: newSecrets(),
+	})
 	if err != nil {
 		return services.Run{}, err
 	}
 	// Only scripts of its own pages may post to this one.
-	quote := site.Form{ID: string(other) + "-quote", Name: "Offerte", Origins: []string{"https://www.example.nl"}, ThankYou: "https://www.example.nl/bedankt"}
-	if err := table.PutForm(ctx, other, quote); err != nil {
-		return services.Run{}, fmt.Errorf("making the form of the other site: %w", err)
+	other, err := makeSite(ctx, table, apiURL, wanted{
+		prefix: "other", name: "Fietsen Voorbeeld", country: "NL", language: "nl",
+		form: site.Form{ID: "quote", Name: "Offerte", Origins: []string{"https://www.example.nl"}, ThankYou: "https://www.example.nl/bedankt"},
+	})
+	if err != nil {
+		return services.Run{}, err
 	}
-	run := services.Run{
-		APIURL: apiURL, APIKey: key, FormURL: apiURL + "/f/" + form.ID,
-		MailURL: s.Endpoint + "/_ministack/ses/messages", Sources: map[string]services.Source{},
-		OtherAPIKey: otherKey, OtherFormURL: apiURL + "/f/" + quote.ID,
+	return services.Run{
+		APIURL: apiURL, APIKey: demo.key, FormURL: demo.formURL,
+		MailURL: s.Endpoint + "/_ministack/ses/messages", Sources: demo.sources,
+		OtherAPIKey: other.key, OtherFormURL: other.formURL,
+	}, nil
+}
+
+// wanted is a site to be made.
+type wanted struct {
+	prefix                  string // the site's id begins with it; a–z and digits, at most 18
+	name, country, language string
+	form                    site.Form         // its id without the site's
+	secrets                 map[string]string // kind of shop connection → what signs its webhooks
+}
+
+// made is what its owner needs of a new site. The key is kept nowhere else.
+type made struct {
+	id      crm.SiteID
+	key     string
+	formURL string
+	sources map[string]services.Source
+}
+
+// makeSite writes a site with an API key that has every permission, a form and
+// its shop connections.
+func makeSite(ctx context.Context, table *dynamo.Table, apiURL string, w wanted) (made, error) {
+	now := time.Now().UTC()
+	s := site.Site{ID: crm.SiteID(w.prefix + hex.EncodeToString(random(4))), Name: w.name, Secret: random(32), Shards: 4,
+		Country: w.country, Language: w.language, CreatedAt: now}
+	if err := table.PutSite(ctx, s); err != nil {
+		return made{}, fmt.Errorf("making the site %s: %w", w.name, err)
 	}
-	for kind, secret := range map[string]string{
+	m := made{id: s.ID, key: site.NewCredential(s.ID, [32]byte(random(32))), sources: map[string]services.Source{}}
+	if err := table.PutKey(ctx, s.ID, site.Key{ID: "key_" + hex.EncodeToString(random(6)), Hash: site.Hash(m.key),
+		Name: w.prefix, Scopes: site.Scopes, CreatedAt: now}); err != nil {
+		return made{}, fmt.Errorf("making the key of %s: %w", w.name, err)
+	}
+	form := w.form
+	form.ID = string(s.ID) + "-" + form.ID
+	if err := table.PutForm(ctx, s.ID, form); err != nil {
+		return made{}, fmt.Errorf("making the form of %s: %w", w.name, err)
+	}
+	m.formURL = apiURL + "/f/" + form.ID
+	for kind, secret := range w.secrets {
+		src := site.Source{ID: string(s.ID) + "-" + kind, Kind: kind, Name: kind, Secrets: []string{secret}}
+		if err := table.PutSource(ctx, s.ID, src); err != nil {
+			return made{}, fmt.Errorf("making the connection %s of %s: %w", kind, w.name, err)
+		}
+		m.sources[kind] = services.Source{URL: apiURL + "/hooks/" + src.ID, Secret: secret}
+	}
+	return m, nil
+}
+
+// newSecrets makes a secret for each kind of shop, in the form that it has there.
+func newSecrets() map[string]string {
+	return map[string]string{
 		"shopify":     hex.EncodeToString(random(32)),
 		"woocommerce": hex.EncodeToString(random(25)),
 		"own":         "whsec_" + base64.StdEncoding.EncodeToString(random(32)),
-	} {
-		src := site.Source{ID: string(demo) + "-" + kind, Kind: kind, Name: kind, Secrets: []string{secret}}
-		if err := table.PutSource(ctx, demo, src); err != nil {
-			return services.Run{}, fmt.Errorf("making the demo connection %s: %w", kind, err)
-		}
-		run.Sources[kind] = services.Source{URL: apiURL + "/hooks/" + src.ID, Secret: secret}
 	}
-	return run, nil
-}
-
-// seedSite makes a site with an API key.
-func seedSite(ctx context.Context, table *dynamo.Table, id, name string, now time.Time) (crm.SiteID, string, error) {
-	s := site.Site{ID: crm.SiteID(id + hex.EncodeToString(random(4))), Name: name, Secret: random(32), Shards: 4,
-		Country: "NL", Language: "nl", CreatedAt: now}
-	if err := table.PutSite(ctx, s); err != nil {
-		return "", "", fmt.Errorf("making the site %s: %w", name, err)
-	}
-	credential := site.NewCredential(s.ID, [32]byte(random(32)))
-	if err := table.PutKey(ctx, s.ID, site.Key{ID: "key_" + hex.EncodeToString(random(6)), Hash: site.Hash(credential),
-		Name: id, Scopes: site.Scopes, CreatedAt: now}); err != nil {
-		return "", "", fmt.Errorf("making the key of %s: %w", name, err)
-	}
-	return s.ID, credential, nil
 }
 
 // random gives n random bytes; since Go 1.24 reading them cannot fail.
