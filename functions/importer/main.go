@@ -37,6 +37,6 @@ func build(_ context.Context, getenv func(string) string) (worker.Both, error) {
 	importer := &transfer.Importer{Files: files, Queue: tasks, Clock: time.Now}
 	return worker.Both{
 		Queue:  worker.Tasks(table, open, tasks, importer),
-		Bucket: worker.Uploads(table, open, importer),
+		Bucket: worker.Uploads(tasks),
 	}, nil
 }

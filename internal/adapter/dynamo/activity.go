@@ -45,12 +45,12 @@ func activityItem(pk string, a timeline.Activity) (item, error) {
 	for _, v := range a.Values {
 		r.Values = append(r.Values, [2]string{v.Name, v.Text})
 	}
-	body, err := json.Marshal(r)
+	body, err := packJSON(r)
 	if err != nil {
 		return nil, fmt.Errorf("packing an activity: %w", err)
 	}
 	it := key(pk, a.ID)
-	it["t"], it["sv"], it["body"] = str("activity"), num(schemaVersion), str(string(body))
+	it["t"], it["sv"], it["body"] = str("activity"), num(schemaVersion), str(body)
 	return it, nil
 }
 
@@ -87,10 +87,9 @@ func (b *Book) Timeline(ctx context.Context, id crm.ContactID, limit int, after 
 	if after == "" {
 		after = orderPrefix // ULIDs sort before it
 	}
-	items, _, err := b.t.query(ctx, b.site.ID, query{
-		pk: activityPK(b.site.ID, c.ID), cond: "AND SK < :after",
-		values: item{":after": str(after)}, limit: int32(limit + 1),
-	})
+	items, err := b.t.queryPage(ctx, b.site.ID, query{
+		pk: activityPK(b.site.ID, c.ID), cond: "AND SK < :after", values: item{":after": str(after)},
+	}, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -128,7 +127,7 @@ func (b *Book) KeepSubmission(ctx context.Context, form string, a timeline.Activ
 
 // Submissions gives what is kept under a form, newest first, at most limit.
 func (b *Book) Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error) {
-	items, _, err := b.t.query(ctx, b.site.ID, query{pk: submissionPK(b.site.ID, form), limit: int32(limit)})
+	items, err := b.t.queryPage(ctx, b.site.ID, query{pk: submissionPK(b.site.ID, form)}, limit-1)
 	if err != nil {
 		return nil, err
 	}

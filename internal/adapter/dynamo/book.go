@@ -45,6 +45,12 @@ func (b *Book) Get(ctx context.Context, id crm.ContactID) (contact.Contact, erro
 	if err != nil {
 		return contact.Contact{}, err
 	}
+	if number(it, "sweep") != 0 { // a deletion that was cut off
+		if err := b.sweep(ctx, id, time.Unix(number(it, "gone"), 0)); err != nil {
+			return contact.Contact{}, err
+		}
+		return contact.Contact{}, notFound()
+	}
 	c, ok, err := contactOf(it)
 	// A slot without a life of its own leads to its owner; one whose life has ended
 	// does not, or an old link would show somebody else.
@@ -377,11 +383,11 @@ func (b *Book) List(ctx context.Context, limit int, after string) ([]contact.Row
 	g, gctx := errgroup.WithContext(ctx)
 	for shard := range pages {
 		g.Go(func() (err error) {
-			q := query{pk: shardPK(b.site.ID, shard), index: indexByUpdated, limit: int32(limit + 1)}
+			q := query{pk: shardPK(b.site.ID, shard), index: indexByUpdated}
 			if after != "" {
 				q.cond, q.values = "AND rev < :after", item{":after": str(after)}
 			}
-			pages[shard], _, err = b.t.query(gctx, b.site.ID, q)
+			pages[shard], err = b.t.queryPage(gctx, b.site.ID, q, limit)
 			return err
 		})
 	}

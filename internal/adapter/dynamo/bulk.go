@@ -79,18 +79,16 @@ func (b *Book) storedOf(ctx context.Context, slots [][]crm.ContactID) (map[crm.C
 	}
 	all := slices.Concat(slots...)
 	stored := make(map[crm.ContactID]item, len(all))
-	for part := range slices.Chunk(all, 100) {
-		keys := make([]item, len(part))
-		for i, id := range part {
-			keys[i] = slotKey(&b.site, id)
-		}
-		found, err := b.t.getAll(ctx, b.site.ID, keys)
-		if err != nil {
-			return nil, err
-		}
-		for _, it := range found {
-			stored[crm.ContactID(text(it, "SK"))] = it
-		}
+	keys := make([]item, len(all))
+	for i, id := range all {
+		keys[i] = slotKey(&b.site, id)
+	}
+	found, err := b.t.getAll(ctx, b.site.ID, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range found {
+		stored[crm.ContactID(text(it, "SK"))] = it
 	}
 	b.t.expectNew.Store(len(slots) > 1 && len(stored) == 0)
 	return stored, nil

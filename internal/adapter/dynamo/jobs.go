@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -23,11 +22,11 @@ func (b *Book) jobKey(id string) item { return key(jobPK(b.site.ID), id) }
 
 func jobBody(j transfer.Job) (string, error) {
 	j.Counts, j.Ended, j.Version = transfer.Counts{}, 0, 0
-	body, err := json.Marshal(j)
+	body, err := packJSON(j)
 	if err != nil {
 		return "", fmt.Errorf("packing job %s: %w", j.ID, err)
 	}
-	return string(body), nil
+	return body, nil
 }
 
 func jobOf(it item) (transfer.Job, error) {

@@ -55,6 +55,12 @@ func (b *Book) Attach(ctx context.Context, o order.Order, f contact.Facts, now t
 				if place.item == nil {
 					writes = append(writes, b.claimOrder(slot, id, pointer))
 				}
+				// The shop moved the moment of the order: its entry moves along.
+				if old := place.stored; old != nil && !old.Stub && !merged.Stub && old.EntryID() != merged.EntryID() {
+					writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{
+						TableName: b.t.name, Key: key(activityPK(b.site.ID, id), old.EntryID()),
+					}})
+				}
 				w, err := b.orderWrite(id, merged, place.item)
 				packErr = err
 				return append(writes, w)
@@ -149,20 +155,20 @@ func (b *Book) anonymiseOrder(it item) (types.TransactWriteItem, error) {
 	if err := json.Unmarshal([]byte(text(it, "body")), &o); err != nil {
 		return types.TransactWriteItem{}, fmt.Errorf("unpacking an order: %w", err)
 	}
-	body, err := json.Marshal(o.Anonymous())
+	body, err := packJSON(o.Anonymous())
 	if err != nil {
 		return types.TransactWriteItem{}, fmt.Errorf("packing an order: %w", err)
 	}
-	return b.orderPut(key(text(it, "PK"), text(it, "SK")), string(body), it), nil
+	return b.orderPut(key(text(it, "PK"), text(it, "SK")), body, it), nil
 }
 
 // orderWrite stores an order with its contact where version stored of it was read.
 func (b *Book) orderWrite(id crm.ContactID, o order.Order, stored item) (types.TransactWriteItem, error) {
-	body, err := json.Marshal(o)
+	body, err := packJSON(o)
 	if err != nil {
 		return types.TransactWriteItem{}, fmt.Errorf("packing an order: %w", err)
 	}
-	return b.orderPut(orderKey(b.site.ID, id, o.Ref()), string(body), stored), nil
+	return b.orderPut(orderKey(b.site.ID, id, o.Ref()), body, stored), nil
 }
 
 func (b *Book) orderPut(k item, body string, stored item) types.TransactWriteItem {

@@ -1,8 +1,10 @@
 package dynamo
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -139,16 +141,38 @@ func pack(c *contact.Contact) (packed, error) {
 	if c.Import != nil {
 		r.Import = &importMark{c.Import.Job, c.Import.Row, c.Import.Created}
 	}
-	body, err := json.Marshal(&r)
+	body, err := packJSON(&r)
 	if err != nil {
 		return packed{}, fmt.Errorf("packing contact %s: %w", c.ID, err)
 	}
-	slim, err := json.Marshal([]any{c.Email, c.FirstName, c.LastName, c.Company, c.Phone, c.Status, c.Tags, r.Consent,
+	slim, err := packJSON([]any{c.Email, c.FirstName, c.LastName, c.Company, c.Phone, c.Status, c.Tags, r.Consent,
 		c.Figures.Orders, c.Address.City, c.Address.Postcode, c.Address.Country, c.Language, r.Created, r.Updated})
 	if err != nil {
 		return packed{}, fmt.Errorf("packing contact %s: %w", c.ID, err)
 	}
-	return packed{string(body), string(slim), rev(c)}, nil
+	if n := len(body) + len(slim); n > maxBytes { // tags and name stand in both
+		return packed{}, crm.Errorf(crm.TooLarge, "this contact has %d KB, an entry of the book holds %d", n/1000, maxBytes/1000)
+	}
+	return packed{body, slim, rev(c)}, nil
+}
+
+// maxBytes is what the attributes of an item may have together; DynamoDB takes
+// 400 KB with their names and keys.
+const maxBytes = 390_000
+
+// packJSON is JSON without the escapes for web pages, which would make up to six
+// bytes of one; crm.TooLarge for what does not fit an item.
+func packJSON(v any) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return "", err
+	}
+	if b.Len() > maxBytes {
+		return "", crm.Errorf(crm.TooLarge, "this has %d KB, an entry of the book holds %d", b.Len()/1000, maxBytes/1000)
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
 // rev sorts by the moment of the last write; with the id it is unique in a site.

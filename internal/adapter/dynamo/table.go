@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -55,25 +56,27 @@ func (t *Table) get(ctx context.Context, id crm.SiteID, k item) (item, error) {
 	return out.Item, nil
 }
 
-// getAll reads up to 100 items, strongly consistent, by "PK\x00SK"; absent ones
-// are not in the map.
+// getAll reads items, strongly consistent, by mapKey; absent ones are not in the
+// map. No key may stand twice.
 func (t *Table) getAll(ctx context.Context, id crm.SiteID, keys []item) (map[string]item, error) {
 	found := make(map[string]item, len(keys))
-	ask := map[string]types.KeysAndAttributes{*t.name: {Keys: keys, ConsistentRead: aws.Bool(true)}}
-	for try := 0; len(ask) > 0; try++ {
-		if try > 0 {
-			if err := pause(ctx, try); err != nil {
-				return nil, err
+	for part := range slices.Chunk(keys, 100) { // what one request takes
+		ask := map[string]types.KeysAndAttributes{*t.name: {Keys: part, ConsistentRead: aws.Bool(true)}}
+		for try := 0; len(ask) > 0; try++ {
+			if try > 0 {
+				if err := pause(ctx, try); err != nil {
+					return nil, err
+				}
 			}
+			out, err := t.db.BatchGetItem(withSite(ctx, id), &dynamodb.BatchGetItemInput{RequestItems: ask})
+			if err != nil {
+				return nil, fmt.Errorf("reading %d items: %w", len(part), err)
+			}
+			for _, it := range out.Responses[*t.name] {
+				found[mapKey(it)] = it
+			}
+			ask = out.UnprocessedKeys
 		}
-		out, err := t.db.BatchGetItem(withSite(ctx, id), &dynamodb.BatchGetItemInput{RequestItems: ask})
-		if err != nil {
-			return nil, fmt.Errorf("reading %d items: %w", len(keys), err)
-		}
-		for _, it := range out.Responses[*t.name] {
-			found[text(it, "PK")+"\x00"+text(it, "SK")] = it
-		}
-		ask = out.UnprocessedKeys
 	}
 	return found, nil
 }
@@ -116,6 +119,22 @@ func (t *Table) query(ctx context.Context, id crm.SiteID, q query) (items []item
 		return nil, nil, fmt.Errorf("querying: %w", err)
 	}
 	return out.Items, out.LastEvaluatedKey, nil
+}
+
+// queryPage reads limit+1 items, over as many pages of 1 MB as they take, so that
+// the caller sees whether there are more.
+func (t *Table) queryPage(ctx context.Context, id crm.SiteID, q query, limit int) (items []item, err error) {
+	for {
+		q.limit = int32(limit + 1 - len(items))
+		page, next, err := t.query(ctx, id, q)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, page...)
+		if q.start = next; next == nil || len(items) > limit {
+			return items, nil
+		}
+	}
 }
 
 // Lost is a write of a commit whose condition did not hold, with the item that
@@ -202,8 +221,8 @@ func (t *Table) commitOne(ctx context.Context, w types.TransactWriteItem) (err e
 }
 
 // appliedBefore recognises our own write: the SDK repeats a request whose answer
-// was lost, and the repetition meets what the first one stored. rev holds the
-// microsecond and the contact's id, body the content, so equal means ours.
+// was lost, and the repetition meets what the first one stored. A contact's rev
+// holds the microsecond, a job's body its moments, so equal means ours.
 func appliedBefore(w types.TransactWriteItem, stored item) bool {
 	var rev, body string
 	switch {
@@ -212,7 +231,7 @@ func appliedBefore(w types.TransactWriteItem, stored item) bool {
 	case w.Update != nil:
 		rev, body = text(w.Update.ExpressionAttributeValues, ":rev"), text(w.Update.ExpressionAttributeValues, ":body")
 	}
-	return rev != "" && body != "" && text(stored, "rev") == rev && text(stored, "body") == body
+	return body != "" && text(stored, "rev") == rev && text(stored, "body") == body
 }
 
 // maxTries bounds how often a write that lost a race is tried: 64 writers on one

@@ -123,24 +123,28 @@ var Consents = []Consent{ConsentNever, ConsentPending, ConsentSubscribed, Consen
 
 // Limits of one contact.
 const (
-	MaxTags       = 250
-	MaxTag        = 100 // characters
-	MaxEmails     = 10
-	MaxExternal   = 20
-	MaxPatchBytes = 64 << 10
+	MaxTags     = 250
+	MaxTag      = 100 // characters
+	MaxEmails   = 10
+	MaxExternal = 20
 )
 
-// Identities are what the contact is known by, the main address first.
+// Identities are what the contact is known by, the main address first, each once.
 func (c *Contact) Identities() []crm.Identity {
 	ids := make([]crm.Identity, 0, 1+len(c.Emails)+len(c.ExternalIDs))
+	add := func(id crm.Identity) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	if c.Email != "" {
-		ids = append(ids, crm.EmailIdentity(c.Email))
+		add(crm.EmailIdentity(c.Email))
 	}
 	for _, e := range c.Emails {
-		ids = append(ids, crm.EmailIdentity(e))
+		add(crm.EmailIdentity(e))
 	}
 	for _, x := range c.ExternalIDs {
-		ids = append(ids, crm.Identity{Kind: crm.ByExternal, Value: x})
+		add(crm.Identity{Kind: crm.ByExternal, Value: x})
 	}
 	return ids
 }

@@ -66,9 +66,7 @@ func New(f Facts, now time.Time) Contact {
 		c.Status = f.Status
 	}
 	c.addIdentities(f)
-	for _, t := range f.Tags {
-		c.Tags = AddTag(c.Tags, t)
-	}
+	c.addTags(f.Tags)
 	if f.Consent != "" {
 		c.Consent = f.Consent
 	}
@@ -95,11 +93,7 @@ func (c *Contact) Enrich(f Facts) Effect {
 		e.add(Effect{Visible: true, Dirty: true})
 	}
 	n := len(c.Tags)
-	for _, t := range f.Tags {
-		if len(c.Tags) < MaxTags {
-			c.Tags = AddTag(c.Tags, t)
-		}
-	}
+	c.addTags(f.Tags)
 	if len(c.Tags) != n {
 		e.add(Effect{Visible: true, Dirty: true})
 	}
@@ -113,6 +107,19 @@ func (c *Contact) Enrich(f Facts) Effect {
 		}
 	}
 	return e
+}
+
+// addTags joins tags up to the limit; a tag longer than its own limit is cut off.
+func (c *Contact) addTags(tags []string) {
+	for _, t := range tags {
+		if len(c.Tags) == MaxTags {
+			return
+		}
+		if r := []rune(t); len(r) > MaxTag {
+			t = string(r[:MaxTag])
+		}
+		c.Tags = AddTag(c.Tags, t)
+	}
 }
 
 func (e *Effect) add(f Effect) {

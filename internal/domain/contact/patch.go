@@ -205,8 +205,8 @@ func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) {
 			faults.Add("/external_ids", "a contact has at most %d external ids", MaxExternal)
 		} else {
 			for i, x := range p.ExternalIDs.Value {
-				if src, id, ok := strings.Cut(x, ":"); !ok || src == "" || id == "" || len(x) > 300 || !utf8.ValidString(x) {
-					faults.Add(fmt.Sprintf("/external_ids/%d", i), `an external id is "source:id", at most 300 bytes, for example "shopify:123"`)
+				if src, id, ok := strings.Cut(x, ":"); !ok || src == "" || id == "" || strings.Contains(x, ";") || len(x) > 300 || !utf8.ValidString(x) {
+					faults.Add(fmt.Sprintf("/external_ids/%d", i), `an external id is "source:id" without semicolons, at most 300 bytes, for example "shopify:123"`)
 				} else if !slices.Contains(c.ExternalIDs, x) {
 					c.ExternalIDs = append(c.ExternalIDs, x)
 				}
@@ -235,6 +235,10 @@ func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) {
 	}
 	if p.Tags.Set {
 		c.Tags = nil
+		if len(p.Tags.Value) > 2*MaxTags {
+			faults.Add("/tags", "a contact has at most %d tags; these are %d", pol.maxTags(), len(p.Tags.Value))
+			p.Tags.Value = nil
+		}
 		for i, t := range p.Tags.Value {
 			if err := checkText(t, MaxTag); err != nil {
 				faults.Add(fmt.Sprintf("/tags/%d", i), "%s", err)

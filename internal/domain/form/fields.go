@@ -37,12 +37,7 @@ func target(f site.Form, name string) (to string, mapped bool) {
 		}
 		return "", true
 	}
-	// Page builders wrap names: contact[email], form_fields[email]; JSON nests them.
-	inner := name
-	if i, j := strings.LastIndexByte(name, '['), strings.LastIndexByte(name, ']'); i >= 0 && j > i+1 {
-		inner = name[i+1 : j]
-	}
-	for _, n := range []string{name, inner, inner[strings.LastIndexByte(inner, '.')+1:]} {
+	for _, n := range spellings(name) {
 		if to, known := recognise(n); known {
 			if allowed[to] {
 				return to, false
@@ -76,15 +71,31 @@ func recognise(name string) (string, bool) {
 	return string(f), known
 }
 
-// secret reports whether a field holds a password, which is kept nowhere.
+// secret reports whether a field holds a password, which is kept nowhere: what a
+// file's column of the name would be, wrapped by a page builder or not.
 func secret(name string) bool {
-	lower := strings.ToLower(name)
-	for _, part := range []string{"passw", "wachtwoord", "kennwort", "motdepasse", "mot_de_passe"} {
-		if strings.Contains(lower, part) {
+	for _, n := range spellings(name) {
+		if f, _ := transfer.Recognise(n); f == transfer.FieldPassword {
 			return true
+		}
+		lower := strings.ToLower(n)
+		for _, part := range []string{"passw", "wachtwoord"} { // also in a question that is too long for a column's name
+			if strings.Contains(lower, part) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// spellings are the names that a field may go by. Page builders wrap them:
+// contact[email], form_fields[email]; JSON nests them.
+func spellings(name string) []string {
+	inner := name
+	if i, j := strings.LastIndexByte(name, '['), strings.LastIndexByte(name, ']'); i >= 0 && j > i+1 {
+		inner = name[i+1 : j]
+	}
+	return []string{name, inner, inner[strings.LastIndexByte(inner, '.')+1:]}
 }
 
 // person is what was said about somebody, by field; of several that say the same

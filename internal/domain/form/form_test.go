@@ -202,12 +202,22 @@ func TestOverALimitNothingIsKept(t *testing.T) {
 }
 
 func TestPasswordsAreKeptNowhere(t *testing.T) {
+	for _, name := range []string{"Wachtwoord", "password2", "pwd", "pass", "PIN", "mdp", "token", "mot_de_passe", "Kennwort", "contact[pwd]", "account.token",
+		"user_passw", strings.Repeat("Kies zelf een woord. ", 8) + "Uw wachtwoord"} {
+		b := &book{}
+		if _, err := submit(b, site.Form{}, "email", "a@example.nl", name, "geheim"); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(b.acts[0].Values, values("email", "a@example.nl", name, "")) {
+			t.Errorf("%s: %+v", name, b.acts[0].Values)
+		}
+	}
 	b := &book{}
-	if _, err := submit(b, site.Form{}, "email", "a@example.nl", "Wachtwoord", "geheim", "password2", "geheim"); err != nil {
+	if _, err := submit(b, site.Form{}, "email", "a@example.nl", "Passagiers", "2", "opinie", "goed"); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(b.acts[0].Values, values("email", "a@example.nl", "Wachtwoord", "", "password2", "")) {
-		t.Errorf("%+v", b.acts[0].Values)
+	if !reflect.DeepEqual(b.acts[0].Values, values("email", "a@example.nl", "Passagiers", "2", "opinie", "goed")) {
+		t.Errorf("no password, and gone: %+v", b.acts[0].Values)
 	}
 }
 

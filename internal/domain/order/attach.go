@@ -56,9 +56,8 @@ func Attach(ctx context.Context, b Book, o Order, pol contact.Policy, now time.T
 	}
 	f := Facts(o, pol)
 	if !o.Stub && len(f.Identities()) == 0 && f.Phone == "" {
-		a := o.activity()
-		a.At, a.ID = now, ""
-		return b.KeepSubmission(ctx, o.Source, a, time.Time{})
+		// Kept under the order's own id: another delivery of it takes the same place.
+		return b.KeepSubmission(ctx, o.Source, o.activity(), now.Add(keptFor))
 	}
 	_, err := b.Attach(ctx, o, f, now, func(c *contact.Contact, f contact.Facts, created bool, stored *Order) (Order, []timeline.Activity, error) {
 		var effect contact.Effect
@@ -94,7 +93,11 @@ func Attach(ctx context.Context, b Book, o Order, pol contact.Policy, now time.T
 	return err
 }
 
-// Facts are what an order says about its customer.
+// keptFor is how long an order that names nobody is kept.
+const keptFor = 180 * 24 * time.Hour
+
+// Facts are what an order says about its customer, within the limits that the
+// fields of a contact have.
 func Facts(o Order, pol contact.Policy) contact.Facts {
 	c := o.Customer
 	f := contact.Facts{Source: o.Source, AsOf: contact.Stamp{At: o.UpdatedAt}}
@@ -111,14 +114,20 @@ func Facts(o Order, pol contact.Policy) contact.Facts {
 		}
 	}
 	country := first(o.Billing.Country, o.Shipping.Country, pol.Country)
-	f.FirstName, f.LastName = name[0], name[1]
-	f.Company = first(c.Company, o.Billing.Company)
-	f.Phone = contact.CleanPhone(first(c.Phone, o.Billing.Phone, o.Shipping.Phone), country)
-	f.Language = c.Language
-	f.BillingAddress, f.ShippingAddress = postal(o.Billing), postal(o.Shipping)
-	f.Address = f.BillingAddress
-	if f.Address == (contact.Address{}) {
-		f.Address = f.ShippingAddress
+	set := func(field, v string) { f.Details.Cut(field, v, country) }
+	set("first_name", name[0])
+	set("last_name", name[1])
+	set("company", first(c.Company, o.Billing.Company))
+	set("phone", first(c.Phone, o.Billing.Phone, o.Shipping.Phone))
+	set("language", c.Language)
+	main := o.Billing
+	if postal(main) == [6]string{} {
+		main = o.Shipping
+	}
+	for prefix, a := range map[string]Address{"": main, "billing_": o.Billing, "shipping_": o.Shipping} {
+		for i, part := range []string{"street", "street_2", "postcode", "city", "region", "country"} {
+			set(prefix+part, postal(a)[i])
+		}
 	}
 	if o.Promotes() {
 		f.Status = contact.Customer
@@ -129,8 +138,8 @@ func Facts(o Order, pol contact.Policy) contact.Facts {
 	return f
 }
 
-func postal(a Address) contact.Address {
-	return contact.Address{Street: a.Street, Street2: a.Street2, Postcode: a.Postcode, City: a.City, Region: a.Region, Country: a.Country}
+func postal(a Address) [6]string {
+	return [6]string{a.Street, a.Street2, a.Postcode, a.City, a.Region, a.Country}
 }
 
 // count brings the contact's figures from the stored version to this one.
@@ -182,13 +191,19 @@ func (o Order) activity() timeline.Activity {
 	if a.At.IsZero() {
 		a.At = o.UpdatedAt
 	}
+	a.ID = o.EntryID()
+	return a
+}
+
+// EntryID is the id of the order's entry in the timeline: of the moment it was
+// placed and of its reference, so that every delivery gives the same.
+func (o Order) EntryID() string {
 	sum := sha256.Sum256([]byte(o.Ref()))
 	ms := uint64(0)
 	if !o.PlacedAt.IsZero() {
 		ms = ulid.Timestamp(o.PlacedAt)
 	}
-	a.ID = ulid.MustNew(ms, bytes.NewReader(sum[:])).String() // fails only past the year 10889
-	return a
+	return ulid.MustNew(ms, bytes.NewReader(sum[:])).String() // fails only past the year 10889
 }
 
 // Anonymous is the order without what tells whose it was.

@@ -68,7 +68,7 @@ func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job
 		faults.Add("/filename", "spreadsheet files are not read; save it as CSV and import that")
 	}
 	if j.Size < 1 || j.Size > MaxFile {
-		faults.Add("/size", "give the exact size of the file in bytes, 1 to %d (5 GiB)", int64(MaxFile))
+		faults.Add("/size", "give the exact size of the file in bytes, 1 to %d (1 GiB)", int64(MaxFile))
 	}
 	checkMapping(j.Mapping, &faults)
 	if j.Options.Existing == "" {
@@ -82,6 +82,14 @@ func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job
 	}
 	if len(j.Options.Tags) > 20 {
 		faults.Add("/options/tags", "at most 20 tags can be given to all rows")
+	}
+	for i, t := range j.Options.Tags {
+		if len([]rune(t)) > contact.MaxTag {
+			faults.Add(fmt.Sprintf("/options/tags/%d", i), "a tag has at most %d characters", contact.MaxTag)
+		}
+	}
+	if len(j.Mapping) > csv.MaxColumns {
+		faults.Add("/mapping", "a file has at most %d columns", csv.MaxColumns)
 	}
 	if err := faults.Err(); err != nil {
 		return j, Upload{}, err
@@ -132,13 +140,25 @@ func (im *Importer) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 }
 
 func (im *Importer) fail(ctx context.Context, b Jobs, j Job, why string) error {
-	_, err := b.ChangeJob(ctx, j.ID, im.Clock.Now(), func(j *Job) error {
+	return failJob(ctx, b, j.ID, im.Clock.Now(), why)
+}
+
+// GiveUp ends a job whose task failed too often, for a reason that is in the logs.
+func GiveUp(ctx context.Context, b Jobs, id string, now time.Time) error {
+	return failJob(ctx, b, id, now, "something went wrong on our side, several times in a row; start it again, and tell us the id of this job if it fails again. What an import brought in stays")
+}
+
+func failJob(ctx context.Context, b Jobs, id string, now time.Time, why string) error {
+	_, err := b.ChangeJob(ctx, id, now, func(j *Job) error {
 		if j.State.Ended() {
 			return contact.ErrUnchanged
 		}
 		j.State, j.Fault = Failed, why
 		return nil
 	})
+	if crm.CodeOf(err) == crm.NotFound {
+		return nil
+	}
 	return err
 }
 
@@ -463,7 +483,7 @@ func keys(columns []Column) func([][]byte, []uint64) []uint64 {
 			if v == "" {
 				continue
 			}
-			for _, part := range addresses(columns[i].Field, v) {
+			for _, part := range identityParts(columns[i].Field, v) {
 				if e, err := crm.ParseEmail(part); err == nil {
 					part = crm.EmailKey(e)
 				}
@@ -476,8 +496,8 @@ func keys(columns []Column) func([][]byte, []uint64) []uint64 {
 
 // dispatch sends one message a chunk. Sent twice, they do no harm.
 func (im *Importer) dispatch(ctx context.Context, b Book, s site.Site, j Job) error {
-	if j.Sent {
-		return im.advance(ctx, b, s, j)
+	if j.Sent { // somebody asked again, perhaps as nothing moves any more
+		return im.watch(ctx, b, s, j, Task{Ended: j.Ended})
 	}
 	var batch []Task
 	err := im.manifest(ctx, s, j, func(c Chunk) error {
@@ -512,7 +532,7 @@ func (im *Importer) watch(ctx context.Context, b Book, s site.Site, j Job, t Tas
 	next := Task{Site: s.ID, Job: j.ID, Step: StepWatch, Ended: j.Ended}
 	if j.Ended == t.Ended {
 		if next.Stalls = t.Stalls + 1; next.Stalls > maxStalls {
-			return im.fail(ctx, b, j, "the import stopped: nothing moved for ten minutes. What was brought in stays; importing the file again goes on from there")
+			return im.fail(ctx, b, j, "the import stopped: nothing moved for three hours. What was brought in stays; importing the file again goes on from there")
 		}
 		err := error(nil)
 		if j.Ended >= j.Chunks {
@@ -527,15 +547,24 @@ func (im *Importer) watch(ctx context.Context, b Book, s site.Site, j Job, t Tas
 	return im.Queue.SendLater(ctx, watchEvery, next)
 }
 
-// resend sends the chunks that have not ended. Those that are only slow come
-// twice, which does no harm.
+// resend sends the first of the chunks that have not ended. Those that only wait
+// their turn come twice, which does no harm and stays few.
 func (im *Importer) resend(ctx context.Context, b Book, s site.Site, j Job) error {
-	return im.manifest(ctx, s, j, func(c Chunk) error {
+	var batch []Task
+	enough := errors.New("enough")
+	err := im.manifest(ctx, s, j, func(c Chunk) error {
 		if ended, err := b.ChunkEnded(ctx, j.ID, chunkName(StepRun, c.N)); err != nil || ended {
 			return err
 		}
-		return im.Queue.SendTask(ctx, Task{Site: s.ID, Job: j.ID, Step: StepRun, Chunk: &c})
+		if batch = append(batch, Task{Site: s.ID, Job: j.ID, Step: StepRun, Chunk: &c}); len(batch) == resendMost {
+			return enough
+		}
+		return nil
 	})
+	if err != nil && !errors.Is(err, enough) {
+		return err
+	}
+	return im.Queue.SendTask(ctx, batch...)
 }
 
 func (im *Importer) manifest(ctx context.Context, s site.Site, j Job, visit func(Chunk) error) error {
@@ -865,15 +894,15 @@ func (im *Importer) joinErrors(ctx context.Context, s site.Site, j Job, key stri
 // there and why, then the row as it was, so that it can be mended and imported
 // again.
 type errorPart struct {
-	buf   bytes.Buffer
-	w     *csv.Writer
-	width int
+	buf     bytes.Buffer
+	w       *csv.Writer
+	columns []Column
 }
 
 func errorDialect(j Job) csv.Dialect { return csv.Dialect{Comma: j.Comma[0]} }
 
 func newErrorPart(j Job) *errorPart {
-	p := &errorPart{width: len(j.Columns)}
+	p := &errorPart{columns: j.Columns}
 	p.w = csv.NewWriter(&p.buf, csv.Spreadsheet, errorDialect(j))
 	p.w.Continue()
 	return p
@@ -893,8 +922,13 @@ func errorHeader(j Job) []byte {
 
 func (p *errorPart) add(row int, line int64, r rejection, fields []string) {
 	out := append([]string{strconv.Itoa(row), strconv.FormatInt(line, 10), r.column, r.value, r.reason}, fields...)
-	for len(out) < p.width+5 {
+	for len(out) < len(p.columns)+5 {
 		out = append(out, "")
+	}
+	for i, c := range p.columns {
+		if f, _ := Recognise(c.Name); f == FieldPassword { // never kept, here neither
+			out[i+5] = ""
+		}
 	}
 	_ = p.w.Write(out...)
 }
@@ -922,8 +956,8 @@ func Resume(ctx context.Context, jobs Jobs, q Queue, s site.Site, id string, map
 		if len(mapping) == 0 {
 			return contact.ErrUnchanged
 		}
-		if j.State == Running {
-			return crm.Errorf(crm.Conflict, "this import is running; its mapping can no longer change")
+		if j.State == Running || j.State == Inspecting {
+			return crm.Errorf(crm.Conflict, "this import is %s; its mapping can only change before or when it is ready", j.State)
 		}
 		j.Mapping = mapping
 		return nil

@@ -233,15 +233,15 @@ const (
 
 // Limits of jobs.
 const (
-	MaxFile       = 5 << 30 // bytes; the largest single upload of S3
-	UploadFor     = time.Hour
-	DownloadFor   = 15 * time.Minute
-	watchEvery    = 20 * time.Second
-	maxStalls     = 30 // ten minutes
-	chunkRows     = 1000
-	chunkBytes    = 1 << 20
-	maxExportIDs  = 10_000
-	maxColumnName = 1000
+	MaxFile      = 1 << 30 // bytes; what a worker inspects in its time
+	UploadFor    = time.Hour
+	DownloadFor  = 15 * time.Minute
+	watchEvery   = 20 * time.Second
+	maxStalls    = 540 // three hours: behind other large imports a sound one may wait long
+	resendMost   = 20  // chunks at a time
+	chunkRows    = 1000
+	chunkBytes   = 1 << 20
+	maxExportIDs = 10_000
 )
 
 func uploadKey(s crm.SiteID, job string) string { return "uploads/" + string(s) + "/" + job }

@@ -59,7 +59,7 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		}
 		switch c.Field {
 		case "email", "email_2", "email_3":
-			for _, part := range addresses(c.Field, v) {
+			for _, part := range identityParts(c.Field, v) {
 				e, err := crm.ParseEmail(part)
 				if err != nil {
 					return reject(err)
@@ -79,7 +79,11 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		case "house_number_suffix", "billing_house_number_suffix", "shipping_house_number_suffix":
 			houses[whose(c.Field)].suffix = v
 		case "tags":
-			for _, t := range SplitTags(v) {
+			tags := SplitTags(v)
+			if len(tags) > contact.MaxTags {
+				return reject(fmt.Errorf("a contact has at most %d tags; these are %d", contact.MaxTags, len(tags)))
+			}
+			for _, t := range tags {
 				if len([]rune(t)) > contact.MaxTag {
 					return reject(fmt.Errorf("a tag has at most %d characters", contact.MaxTag))
 				}
@@ -90,13 +94,11 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		case "consent":
 			f.Consent = contact.ConsentFrom(v)
 		case "external_id":
-			for _, x := range strings.Split(v, ";") {
-				if x = strings.TrimSpace(x); x != "" && !strings.Contains(x, ":") {
-					x = "file:" + x
+			for _, x := range identityParts(c.Field, v) {
+				if len(x) > 300 {
+					return reject(fmt.Errorf("an id has at most 300 bytes"))
 				}
-				if x != "" && len(x) <= 300 {
-					f.ExternalIDs = append(f.ExternalIDs, x)
-				}
+				f.ExternalIDs = append(f.ExternalIDs, x)
 			}
 		case "birth_date":
 			d, err := dateFrom(v)
@@ -124,6 +126,9 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 			a.Street = strings.Join(strings.Fields(a.Street+" "+h.number+" "+h.suffix), " ")
 		}
 	}
+	if len(f.ExternalIDs) > contact.MaxExternal {
+		return f, &rejection{columnOf(l.columns, "external_id"), "", fmt.Sprintf("a contact has at most %d ids", contact.MaxExternal)}
+	}
 	if len(f.Emails) > contact.MaxEmails-1 {
 		return f, &rejection{columnOf(l.columns, "email"), "", fmt.Sprintf("a contact has at most %d addresses", contact.MaxEmails)}
 	}
@@ -141,18 +146,24 @@ func whose(field string) int {
 	return 0
 }
 
-// addresses divides the further addresses of our own export; a main address
-// with several in it is refused by crm.ParseEmail.
-func addresses(field, v string) []string {
-	if field == "email" || !strings.Contains(v, ";") {
+// identityParts divides a cell of addresses or ids into the identities that it
+// names, as they are kept. Our own export joins further addresses and ids by
+// semicolons; a main address with several in it is refused by crm.ParseEmail. An id
+// without a source is of the file; our own contact ids are nobody's outside.
+func identityParts(field, v string) []string {
+	if field == "email" {
 		return []string{v}
 	}
-	parts := strings.Split(v, ";")
-	out := parts[:0]
-	for _, p := range parts {
-		if strings.TrimSpace(p) != "" {
-			out = append(out, p)
+	var out []string
+	for _, p := range strings.Split(v, ";") {
+		p = strings.TrimSpace(p)
+		if p == "" || crm.ContactID(p).Valid() {
+			continue
 		}
+		if field == "external_id" && !strings.Contains(p, ":") {
+			p = "file:" + p
+		}
+		out = append(out, p)
 	}
 	return out
 }

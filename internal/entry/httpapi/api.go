@@ -32,11 +32,12 @@ func newAPI(mux *http.ServeMux) huma.API {
 	return humago.New(mux, cfg)
 }
 
-// serve puts the wrapper around the operations that add registers.
-func serve(dir site.Directory, clock crm.Clock, add func(huma.API)) http.Handler {
+// serve puts the wrapper around the operations that add registers; their bodies
+// have at most maxBody bytes.
+func serve(dir site.Directory, clock crm.Clock, maxBody int64, add func(huma.API)) http.Handler {
 	mux := http.NewServeMux()
 	add(newAPI(mux))
-	return Logged(authenticate(dir, clock, limitBody(MaxBody, routed(mux))))
+	return Logged(authenticate(dir, clock, limitBody(maxBody, routed(mux))))
 }
 
 // operation registers a handler that needs a scope. Its error, if any, becomes

@@ -29,7 +29,7 @@ type ContactBook interface {
 
 // Contacts is the API for contacts, and the OpenAPI description of the whole API.
 func Contacts(dir site.Directory, open func(site.Site) ContactBook, clock crm.Clock) http.Handler {
-	api := serve(dir, clock, func(a huma.API) { addContacts(a, contactsAPI{open, clock}) })
+	api := serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, contactsAPI{open, clock}) })
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.Handle("GET /v1/openapi.json", Logged(openAPIHandler()))
@@ -499,6 +499,9 @@ type submissionsAnswer struct {
 }
 
 func (h contactsAPI) submissions(ctx context.Context, c caller, in *submissionsInput) (*submissionsAnswer, error) {
+	if len(in.Form) > 100 { // longer than any form's or source's name
+		return nil, crm.Errorf(crm.NotFound, "there is no such form on this site")
+	}
 	acts, err := h.open(c.site).Submissions(ctx, in.Form, 200)
 	if err != nil {
 		return nil, err

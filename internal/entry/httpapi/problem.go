@@ -17,7 +17,7 @@ import (
 // Problem is the body of every error, RFC 9457. All faults of a request are
 // told at once.
 type Problem struct {
-	Type      string         `json:"type" doc:"Names the kind of problem; also a page that explains it" example:"/problems/invalid"`
+	Type      string         `json:"type" doc:"Names the kind of problem, for programs to tell it by; there is no page at it" example:"/problems/invalid"`
 	Title     string         `json:"title" doc:"The kind of problem in words" example:"Some fields are at fault"`
 	Status    int            `json:"status" doc:"The HTTP status" example:"422"`
 	Detail    string         `json:"detail,omitempty" doc:"What is wrong here and what to do" example:"the domain after the @ has no ending such as .nl or .com"`

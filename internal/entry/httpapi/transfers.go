@@ -27,13 +27,16 @@ type Transfers struct {
 
 // Imports is the API that starts imports and tells how they go.
 func Imports(dir site.Directory, t Transfers) http.Handler {
-	return serve(dir, t.Clock, func(a huma.API) { addImports(a, t) })
+	return serve(dir, t.Clock, MaxBody, func(a huma.API) { addImports(a, t) })
 }
 
 // Exports is the API that asks for exports and hands out their links.
 func Exports(dir site.Directory, t Transfers) http.Handler {
-	return serve(dir, t.Clock, func(a huma.API) { addExports(a, t) })
+	return serve(dir, t.Clock, maxExportBody, func(a huma.API) { addExports(a, t) })
 }
+
+// maxExportBody holds the 10,000 ids that an export can be of.
+const maxExportBody = 512 << 10
 
 func newJobID(prefix string, at time.Time) (string, error) {
 	id, err := ulid.New(ulid.Timestamp(at), rand.Reader)
@@ -96,7 +99,7 @@ type importOptions struct {
 type startInput struct {
 	Body struct {
 		Filename string            `json:"filename" minLength:"1" maxLength:"255" example:"klanten.csv"`
-		Size     int64             `json:"size" minimum:"1" maximum:"5368709120" doc:"The exact size of the file in bytes, at most 5 GiB" example:"135485"`
+		Size     int64             `json:"size" minimum:"1" maximum:"1073741824" doc:"The exact size of the file in bytes, at most 1 GiB" example:"135485"`
 		Mapping  map[string]string `json:"mapping,omitempty" doc:"Column name, or its number from 1, to field; an empty field leaves the column out. Columns that are not named are recognised"`
 		Options  importOptions     `json:"options,omitempty"`
 	}
@@ -289,7 +292,7 @@ type ExportByID struct {
 func addExports(api huma.API, t Transfers) {
 	tags := []string{"Exports"}
 	operation(api, site.ContactsExport, huma.Operation{
-		OperationID: "request-export", Method: http.MethodPost, Path: "/v1/exports", Tags: tags, DefaultStatus: http.StatusAccepted, MaxBodyBytes: 512 << 10,
+		OperationID: "request-export", Method: http.MethodPost, Path: "/v1/exports", Tags: tags, DefaultStatus: http.StatusAccepted, MaxBodyBytes: -1,
 		Summary:     "Ask for an export",
 		Description: "The file is written in the background: comma-separated, UTF-8 with a byte-order mark, safe to open in a spreadsheet. It can be imported again unchanged.",
 		Errors:      []int{http.StatusRequestEntityTooLarge},

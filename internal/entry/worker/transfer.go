@@ -31,6 +31,10 @@ type Doer interface {
 	Do(ctx context.Context, b transfer.Book, s site.Site, t transfer.Task) error
 }
 
+// maxTries is how often a task is tried, one less than the queue hands it out: on
+// the last try but one the job ends as failed, so that nobody waits for it.
+const maxTries = 5
+
 // Tasks carries out the tasks of a queue.
 func Tasks(dir site.Directory, open func(site.Site) transfer.Book, hold Holder, do Doer) Handler {
 	return func(ctx context.Context, d Delivery) error {
@@ -45,7 +49,11 @@ func Tasks(dir site.Directory, open func(site.Site) transfer.Book, hold Holder, 
 		start := time.Now()
 		// The site is the message's own: only our functions can send to the queue.
 		t.Site = d.Site
-		if err := runTask(ctx, dir, open, do, t); err != nil {
+		err := runTask(ctx, dir, open, do, t)
+		if err != nil && d.Tries >= maxTries && !errors.Is(err, transfer.ErrNotYet) {
+			err = errors.Join(err, giveUp(ctx, dir, open, t))
+		}
+		if err != nil {
 			return err
 		}
 		slog.InfoContext(ctx, "task done", "site", boot.LogSite(d.Site), "job", t.Job, "step", t.Step, "ms", time.Since(start).Milliseconds())
@@ -65,11 +73,18 @@ func runTask(ctx context.Context, dir site.Directory, open func(site.Site) trans
 	return do.Do(ctx, open(s), s, t)
 }
 
-// Uploads starts the import of each uploaded file of a storage event. An error
-// brings the event back.
-func Uploads(dir site.Directory, open func(site.Site) transfer.Book, do Doer) func(context.Context, events.S3Event) error {
+func giveUp(ctx context.Context, dir site.Directory, open func(site.Site) transfer.Book, t transfer.Task) error {
+	s, err := dir.ByID(ctx, t.Site)
+	if err != nil {
+		return err
+	}
+	return transfer.GiveUp(ctx, open(s), t.Job, time.Now())
+}
+
+// Uploads has the import of each uploaded file inspected, by way of the queue,
+// which tries again and tells when it gives up. An error brings the event back.
+func Uploads(tasks transfer.Queue) func(context.Context, events.S3Event) error {
 	return func(ctx context.Context, e events.S3Event) error {
-		var failed error
 		for _, r := range e.Records {
 			key, err := url.QueryUnescape(r.S3.Object.Key)
 			if err != nil {
@@ -80,13 +95,11 @@ func Uploads(dir site.Directory, open func(site.Site) transfer.Book, do Doer) fu
 				slog.WarnContext(ctx, "a file that is no upload was announced")
 				continue
 			}
-			err = runTask(ctx, dir, open, do, transfer.Task{Site: id, Job: job, Step: transfer.StepInspect})
-			if err != nil {
-				slog.ErrorContext(ctx, "an upload was not taken and comes again", "site", boot.LogSite(id), "job", job, "error", err.Error())
-				failed = errors.Join(failed, err)
+			if err := tasks.SendTask(ctx, transfer.Task{Site: id, Job: job, Step: transfer.StepInspect}); err != nil {
+				return err
 			}
 		}
-		return failed
+		return nil
 	}
 }
 
