@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/timeline"
 	"clientele/internal/test/dynamotest"
+	"clientele/internal/test/faults"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -296,5 +298,89 @@ func TestPhoneOnlyContactHasNoIdentity(t *testing.T) {
 	}
 	if got, err := find(t, b, "later@b.example"); err != nil || got.ID != made.ID {
 		t.Errorf("%s, %v", got.ID, err)
+	}
+}
+
+func TestPagesGoBeyondAMegabyte(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	tags := make([]string, contact.MaxTags)
+	for i := range tags {
+		tags[i] = fmt.Sprintf("%03d%s", i, strings.Repeat("<", contact.MaxTag-3))
+	}
+	const contacts = 90
+	for i := range contacts {
+		c := draft(t, fmt.Sprintf("p%d@b.example", i))
+		c.Tags = tags
+		if _, _, err := b.Create(ctx, c, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[crm.ContactID]bool{}
+	for after := ""; ; {
+		rows, next, err := b.List(ctx, 40, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			seen[r.ID] = true
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	if len(seen) != contacts {
+		t.Errorf("the pages show %d of %d contacts", len(seen), contacts)
+	}
+	c := create(t, b, "talker@b.example")
+	const messages = 40
+	for i := range messages {
+		_, err := b.Change(ctx, c.ID, now.Add(time.Duration(i)*time.Minute), func(*contact.Contact) ([]timeline.Activity, error) {
+			return []timeline.Activity{{At: now.Add(time.Duration(i) * time.Minute), Kind: timeline.Form, Values: []timeline.Value{{Name: "message", Text: strings.Repeat("x", 60_000)}}}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for after := ""; ; {
+		acts, next, err := b.Timeline(ctx, c.ID, 30, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(acts)
+		if after = next; after == "" {
+			break
+		}
+	}
+	if n != messages+1 { // and its making
+		t.Errorf("the timeline shows %d of %d entries", n, messages+1)
+	}
+}
+
+func TestADeletionThatWasCutOffIsFinishedByTheNextReader(t *testing.T) {
+	in := &faults.Injector{}
+	table := dynamotest.Table(t, in.Option)
+	b, ctx := table.Book(dynamotest.Site(t, table, "bakery")), context.Background()
+	c := create(t, b, "a@b.example")
+	if _, err := b.Change(ctx, c.ID, now, func(*contact.Contact) ([]timeline.Activity, error) {
+		return []timeline.Activity{{At: now, Kind: timeline.Form, Values: []timeline.Value{{Name: "secret", Text: "x"}}}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	in.Set(func(_ int, op string) (bool, error) {
+		if op == "Query" {
+			return false, faults.ErrDown
+		}
+		return true, nil
+	})
+	if err := b.Delete(ctx, c.ID, now, func(contact.Contact) error { return nil }); err == nil {
+		t.Fatal("the deletion was not cut off")
+	}
+	in.Set(nil)
+	if _, err := b.Get(ctx, c.ID); crm.CodeOf(err) != crm.NotFound {
+		t.Errorf("the deleted contact is read: %v", err)
+	}
+	if left, err := dynamo.TimelineItems(table, b, c.ID); err != nil || left != 0 {
+		t.Errorf("%d entries of the timeline are left, %v", left, err)
 	}
 }

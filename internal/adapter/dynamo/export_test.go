@@ -14,3 +14,9 @@ func StrayProbe(t *Table, id crm.SiteID, pk, sk string) error {
 	_, err := t.get(context.Background(), id, key(pk, sk))
 	return err
 }
+
+// TimelineItems counts what is stored beside a contact.
+func TimelineItems(t *Table, b *Book, c crm.ContactID) (int, error) {
+	items, _, err := t.query(context.Background(), b.site.ID, query{pk: activityPK(b.site.ID, c)})
+	return len(items), err
+}

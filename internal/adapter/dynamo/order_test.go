@@ -196,8 +196,47 @@ func TestOrderThatNamesNobodyIsKept(t *testing.T) {
 	v := versions("")[0]
 	v.Customer = order.Customer{Email: "not an address"}
 	attach(t, b, v)
+	attach(t, b, v) // delivered again
 	kept, err := b.Submissions(context.Background(), "shop", 10)
 	if err != nil || len(kept) != 1 || kept[0].Ref != "shop:1" {
 		t.Errorf("%+v, %v", kept, err)
+	}
+}
+
+func TestAnOrderHasOneEntryWhateverItsMoment(t *testing.T) {
+	b := book(t)
+	v := versions("a@b.example")
+	attach(t, b, v[0])
+	v[1].PlacedAt = v[1].PlacedAt.Add(-time.Hour)
+	attach(t, b, v[1])
+	c, err := find(t, b, "a@b.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	acts, _, err := b.Timeline(context.Background(), c.ID, 100, "")
+	n := 0
+	for _, a := range acts {
+		if a.Kind == timeline.Order {
+			n++
+		}
+	}
+	if err != nil || n != 1 {
+		t.Errorf("%d entries, %v", n, err)
+	}
+}
+
+func TestAnOrdersTextsKeepTheFieldRules(t *testing.T) {
+	b := book(t)
+	v := versions("a@b.example")[0]
+	v.Billing = order.Address{Street: "Kade 1", Postcode: strings.Repeat("9", 60), City: strings.Repeat("x", 255), Country: "GB"}
+	v.Customer.Language = "x_y!"
+	v.Items = make([]order.Item, order.MaxItems)
+	for i := range v.Items {
+		v.Items[i] = order.Item{Title: strings.Repeat("<", order.MaxTitle), UnitPrice: order.Money{Currency: "EUR"}, Quantity: 1}
+	}
+	attach(t, b, v)
+	c, err := find(t, b, "a@b.example")
+	if err != nil || len(c.Address.Postcode) != 20 || len(c.Address.City) != 200 || c.Language != "" {
+		t.Errorf("%+v %q, %v", c.Address, c.Language, err)
 	}
 }

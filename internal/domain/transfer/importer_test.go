@@ -330,3 +330,47 @@ func TestMappingOfNamesThatOnlyTheCallerKnows(t *testing.T) {
 		t.Errorf("a name the file lacks: %s %s", j.State, j.Fault)
 	}
 }
+
+func TestIdentitiesThatStandTwice(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	file := "email,E-mail 2,external_id\na@b.example,A@b.example,x; x\nc@b.example,d@b.example,1; 2\ne@b.example,,2\nd@b.example,,\n"
+	j := b.run(book, s, file, transferkit.Conditions{Workers: 2}, func(j *transfer.Job) {
+		j.Mapping = map[string]string{"E-mail 2": "email_2", "external_id": "external_id"}
+	})
+	want(t, j, transfer.Counts{Rows: 4, Created: 2, Merged: 2}) // the third has the second's id, the fourth its address
+	c, err := book.Find(context.Background(), crm.EmailIdentity("d@b.example"))
+	if err != nil || c.Email != "c@b.example" || fmt.Sprint(c.ExternalIDs) != "[file:1 file:2]" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestTagsHaveLimits(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	_, _, err := transfer.Start(context.Background(), book, b.files, s, transfer.Job{ID: "imp_x", Filename: "x.csv", Size: 1,
+		Options: transfer.Options{Tags: []string{strings.Repeat("x", 50_000)}}})
+	if crm.CodeOf(err) != crm.Invalid {
+		t.Errorf("a tag of 50 KB for all rows: %v", err)
+	}
+	j := b.run(book, s, "email,tags\na@b.example,"+strings.Repeat("t;", 5000)+"\nc@b.example,ok\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 2, Created: 1, Rejected: 1})
+}
+
+func TestExportOfManyIDs(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	b.run(book, s, messy(t, 400), transferkit.Conditions{Workers: 3}, nil)
+	var ids []crm.ContactID
+	if err := book.Each(context.Background(), func(c *contact.Contact) error { ids = append(ids, c.ID, c.ID); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	job, file := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_1", IDs: ids, Choice: []string{"email"}})
+	if job.Total != len(ids)/2 || strings.Count(file, "\r\n") != job.Total+1 {
+		t.Errorf("%d rows of %d ids", job.Total, len(ids)/2)
+	}
+	job, file = transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_2", Filter: `tags:vip AND country = "NL"`, Choice: []string{"country", "tags"}})
+	if job.Total == 0 || job.Total == len(ids)/2 || strings.Count(file, `"NL"`) != job.Total {
+		t.Errorf("%d rows pass the filter", job.Total)
+	}
+}
