@@ -44,6 +44,7 @@ type function struct {
 
 type queue struct {
 	VisibilityTimeout      int
+	MaximumMessageSize     int
 	MessageRetentionPeriod int
 	SqsManagedSseEnabled   bool
 	RedrivePolicy          struct {
@@ -177,6 +178,9 @@ func TestEveryQueueCanFailSafely(t *testing.T) {
 		if !q.SqsManagedSseEnabled {
 			t.Errorf("%s is not encrypted", id)
 		}
+		if q.MaximumMessageSize != 1<<20 {
+			t.Errorf("messages of %s have at most %d bytes, not 1 MiB", id, q.MaximumMessageSize)
+		}
 		if strings.HasSuffix(id, "Queue") && !consumed[id] {
 			t.Errorf("nobody reads %s", id)
 		}
@@ -263,6 +267,57 @@ func TestTableIsTheSchema(t *testing.T) {
 	} {
 		if got, want := plain(t, table[field]), plain(t, want); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s in template.yaml and in dynamo.Schema differ:\n%v\n%v", field, got, want)
+		}
+	}
+}
+
+// What is kept can be got back and is read by nobody else; nothing but a
+// restore or a lawsuit would tell that one of these went missing.
+func TestDataIsSafe(t *testing.T) {
+	tpl := load(t)
+	table := each[struct {
+		TimeToLiveSpecification struct {
+			AttributeName string
+			Enabled       bool
+		}
+		PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled bool }
+		StreamSpecification              struct{ StreamViewType string }
+		SSESpecification                 struct{ SSEEnabled bool }
+	}](t, tpl, "AWS::DynamoDB::Table")["Table"]
+	if ttl := table.TimeToLiveSpecification; ttl.AttributeName != "ttl" || !ttl.Enabled {
+		t.Errorf("items end by %+v, not by ttl", ttl)
+	}
+	if !table.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled {
+		t.Error("the table has no point-in-time recovery")
+	}
+	if v := table.StreamSpecification.StreamViewType; v != "NEW_AND_OLD_IMAGES" {
+		t.Errorf("the table's stream shows %q", v)
+	}
+	if !table.SSESpecification.SSEEnabled {
+		t.Error("the table is not encrypted")
+	}
+
+	if p := tpl.Resources["Bucket"]; !strings.HasPrefix(p.DeletionPolicy, "Retain") || p.UpdateReplacePolicy != "Retain" {
+		t.Error("the bucket goes with the stack")
+	}
+	bucket := each[struct {
+		VersioningConfiguration struct{ Status string }
+		BucketEncryption        struct {
+			ServerSideEncryptionConfiguration []struct {
+				ServerSideEncryptionByDefault struct{ SSEAlgorithm string }
+			}
+		}
+		PublicAccessBlockConfiguration map[string]bool
+	}](t, tpl, "AWS::S3::Bucket")["Bucket"]
+	if s := bucket.VersioningConfiguration.Status; s != "Enabled" {
+		t.Errorf("the bucket's versioning is %q", s)
+	}
+	if e := bucket.BucketEncryption.ServerSideEncryptionConfiguration; len(e) != 1 || e[0].ServerSideEncryptionByDefault.SSEAlgorithm == "" {
+		t.Error("the bucket is not encrypted")
+	}
+	for _, way := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+		if !bucket.PublicAccessBlockConfiguration[way] {
+			t.Errorf("the bucket may be public: %s", way)
 		}
 	}
 }
