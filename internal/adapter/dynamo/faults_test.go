@@ -260,3 +260,35 @@ func TestGuardRefusesAnotherSitesKeys(t *testing.T) {
 		t.Errorf("a key of its own: %v", err)
 	}
 }
+
+// DynamoDB Local has no transaction conflicts, so they are made here.
+func TestConflictsOfTransactionsAreTriedAgain(t *testing.T) {
+	in := &faults.Injector{}
+	table := dynamotest.Table(t, in.Option)
+	b, ctx := table.Book(dynamotest.Site(t, table, "bakery")), context.Background()
+	conflicts := 0
+	in.Set(func(_ int, op string) (bool, error) {
+		if op != "TransactWriteItems" || conflicts == 3 {
+			return true, nil
+		}
+		conflicts++
+		return false, &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{
+			{Code: ptrTo("None")}, {Code: ptrTo("TransactionConflict")}}}
+	})
+	c := draft(t, "a@b.example")
+	c.Emails = []string{"second@b.example"}
+	if _, _, err := b.Create(ctx, c, nil); err != nil || conflicts != 3 {
+		t.Errorf("after %d conflicts: %v", conflicts, err)
+	}
+	in.Set(func(_ int, op string) (bool, error) {
+		if op == "TransactWriteItems" {
+			return false, &types.TransactionCanceledException{CancellationReasons: []types.CancellationReason{{Code: ptrTo("ValidationError")}}}
+		}
+		return true, nil
+	})
+	c = draft(t, "c@b.example")
+	c.Emails = []string{"d@b.example"}
+	if _, _, err := b.Create(ctx, c, nil); err == nil || in.Calls() != 1 {
+		t.Errorf("what no retry can help was tried %d times: %v", in.Calls(), err)
+	}
+}

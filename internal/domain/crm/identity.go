@@ -31,7 +31,7 @@ func (id ContactID) Valid() bool {
 }
 
 // Shard is the shard, from 0 to shards-1, that the id lives in; it follows from
-// the id alone, so that a read by id needs no look-up. At most 1,024 shards.
+// the id alone, so that a read by id needs no look-up. At most 256 shards.
 func (id ContactID) Shard(shards int) int {
 	s := string(id)[len(contactPrefix):]
 	var b [2]byte

@@ -236,6 +236,7 @@ const (
 	MaxFile      = 1 << 30 // bytes; what a worker inspects in its time
 	UploadFor    = time.Hour
 	DownloadFor  = 15 * time.Minute
+	KeptFor      = 7 * 24 * time.Hour // a finished export; the bucket's lifecycle rule removes it
 	watchEvery   = 20 * time.Second
 	maxStalls    = 540 // three hours: behind other large imports a sound one may wait long
 	resendMost   = 20  // chunks at a time

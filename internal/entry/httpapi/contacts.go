@@ -161,7 +161,6 @@ type contactAnswer struct {
 	Body     contactJSON
 }
 
-// ByID and Paging are exported because huma passes over embedded structs that are not.
 // ByID and Paging are exported as huma reads embedded parameters of exported types alone.
 type ByID struct {
 	ID string `path:"id" doc:"The contact's id; the id of a merged contact gives the one it went into" example:"ct_0123456789abcdefghjkmnpqrs"`

@@ -265,7 +265,7 @@ type exportJSON struct {
 	Counts struct {
 		Rows int `json:"rows" doc:"Contacts in the file, known when it is done" example:"500"`
 	} `json:"counts"`
-	Detail    string    `json:"detail,omitempty" doc:"Why it failed"`
+	Detail    string    `json:"detail,omitempty" doc:"Why it failed, or where the file is"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
@@ -336,7 +336,9 @@ func (t Transfers) getExport(ctx context.Context, c caller, in *ExportByID) (*ex
 func (t Transfers) exportAnswer(ctx context.Context, j transfer.Job) (*exportAnswer, error) {
 	out := &exportAnswer{Body: exportJSON{ID: j.ID, State: j.State, Format: j.Format, Detail: j.Fault, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}}
 	out.Body.Counts.Rows = j.Total
-	if j.State == transfer.Done {
+	if j.State == transfer.Done && t.Clock.Now().Sub(j.UpdatedAt) > transfer.KeptFor {
+		out.Body.Detail = "the file was kept for 7 days and is gone; ask for a new export"
+	} else if j.State == transfer.Done {
 		u, err := t.Files.PresignGet(ctx, j.Result, "contacts-"+j.UpdatedAt.Format(time.DateOnly)+".csv", transfer.DownloadFor)
 		if err != nil {
 			return nil, err

@@ -60,7 +60,9 @@ func Intake(dir site.Directory, open func(site.Site) order.Book, clock crm.Clock
 			log.InfoContext(ctx, "order ignored", "reason", reasons)
 			return nil
 		}
-		log.WarnContext(ctx, "order refused and kept under its source", "reason", reasons)
+		// Not the reasons: a shop's own field names stand in them, which may be
+		// anything. They are kept with the message.
+		log.WarnContext(ctx, "order refused and kept under its source", "faults", strings.Count(reasons, ";")+1)
 		return keep(ctx, open(s), d, reasons, clock.Now())
 	}
 }
