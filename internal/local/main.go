@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -109,6 +110,9 @@ func up(ctx context.Context, root string, args []string) error {
 		go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
 		ctx = c
 	}
+	if before, err := services.ReadRun(*file); err == nil && answers(before.APIURL) {
+		return fmt.Errorf("Clientele already runs from this folder, at %s; stop it first (Ctrl-C where it runs)", before.APIURL)
+	}
 	_ = os.Remove(*file) // of a run that was killed
 	d, run, err := start(ctx, root, *logs, *port)
 	if err != nil {
@@ -127,6 +131,17 @@ func up(ctx context.Context, root string, args []string) error {
 	err = d.Wait(ctx)
 	fmt.Println("\nstopping")
 	return err
+}
+
+// answers reports whether an API is there.
+func answers(url string) bool {
+	client := http.Client{Timeout: 3 * time.Second}
+	r, err := client.Get(url + "/v1/openapi.json")
+	if err != nil {
+		return false
+	}
+	r.Body.Close()
+	return r.StatusCode == http.StatusOK
 }
 
 // start brings everything up with a demo site in it.

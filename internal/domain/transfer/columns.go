@@ -41,6 +41,7 @@ const (
 	FieldTags              Field = "tags"
 	FieldStatus            Field = "status"
 	FieldConsent           Field = "consent" // to marketing mail; only from a column that says so
+	FieldOptOut            Field = "opt_out" // anything but a no in it is an unsubscription
 	FieldNote              Field = "note"
 	FieldExternalID        Field = "external_id"
 	FieldCreatedAt         Field = "created_at" // recognised, so that it is no riddle, and not imported
@@ -140,6 +141,13 @@ var names = map[Field]string{
 		mots-clés; catégories; catégorie; libellés`,
 	FieldStatus: `status; customer status; contact status; lead status; lifecycle stage; klantstatus; klant status; contactstatus;
 		kundenstatus; statut; statut client; statut du contact`,
+	FieldOptOut: `unsubscribed; unsubscribe; unsubscribed at; unsubscribe date; unsubscribe time; unsubscribed on; unsub time; unsub date;
+		unsub reason; unsub campaign title; is unsubscribed; has unsubscribed; opt out; optout; opted out; opt out date; opted out at;
+		has opted out of email; has opted out; email opt out; email optout; marketing opt out; do not email; do not mail; do not contact;
+		email disabled; email blacklisted; blacklisted; blocklisted; unsubscribed from all email; unsubscribed from all emails;
+		afgemeld; afgemeld op; afmelddatum; afgemeld voor nieuwsbrief; uitgeschreven; uitgeschreven op; uitschrijfdatum; uitschrijving;
+		niet mailen; geen nieuwsbrief; abgemeldet; abgemeldet am; abmeldedatum; newsletter abgemeldet; desabonne; désabonné; désinscrit;
+		désinscription; date de désinscription`,
 	FieldConsent: `consent; newsletter; newsletters; has newsletter; newsletter subscription; newsletter subscribed;
 		newsletter subscriber; newsletter opt in; newsletter consent; newsletter signup; subscribe to newsletter;
 		subscribed to newsletter; subscribe newsletter; is newsletter subscriber; receive newsletter; wants newsletter;
@@ -307,7 +315,7 @@ func recognise(header string) (Field, float64) {
 		}
 	}
 	f, sure := around(w)
-	if f == FieldConsent || f == FieldPassword {
+	if f == FieldConsent || f == FieldOptOut || f == FieldPassword {
 		// Consent is only what says so itself, without anything around it.
 		return "", 0
 	}

@@ -61,9 +61,9 @@ func TestRecognise(t *testing.T) {
 		"shipping_street":        {"shipping_street", "Shipping Address 1", "Lieferadresse", "Bezorgadres", "Verzendadres", "Adresse de livraison", "Delivery address"},
 		"shipping_city":          {"shipping_city", "Ville de livraison", "Aflever plaats", "Liefer-Ort"},
 		"": {"", "*", "Position", "MEMBER_RATING", "OPTIN_IP", "CONFIRM_TIME", "LATITUDE", "TIMEZONE", "LAST_CHANGED", "LEID", "EUID", "UTM Source",
-			"Accepts SMS Marketing", "Total Spent", "E-mail 1 - Label", "E-mail 1 - Type", "email_disabled", "active_subscription", "billing_id", "shipping_title",
+			"Accepts SMS Marketing", "Total Spent", "E-mail 1 - Label", "E-mail 1 - Type", "active_subscription", "billing_id", "shipping_title",
 			"Shipping method", "Invoice number", "Invoice date", "Factuurnummer", "Rechnungsnummer", "customer_group", "company_id", "nb_tasks", "linkedin_url",
-			"Unsubscribed", "unsub_time", "Fax", "Middle Name", "Contact owner", "Email Opt In Time", "sales_channel", "salutation", "guest", "active",
+			"Fax", "Middle Name", "Contact owner", "Email Opt In Time", "sales_channel", "salutation", "guest", "active",
 			strings.Repeat("email ", 100), "\xff\xfe", "Delivery note"},
 	} {
 		for _, h := range headers {
@@ -193,12 +193,12 @@ func TestFixtures(t *testing.T) {
 		"ghost_duplicate_emails.csv":    {',', false, 2, "email:email"},
 		"ghost_formula_like_values.csv": {',', false, 2, "email:email name:name note:note"},
 		"mailchimp_subscribed.csv":      {',', false, 5, emailName},
-		"mailchimp_unsubscribed.csv":    {',', false, 5, emailName},
+		"mailchimp_unsubscribed.csv":    {',', false, 5, emailName + " UNSUB_TIME:opt_out"},
 		"shopware_customers.csv": {';', false, 5, `customer_number:external_id first_name:first_name last_name:last_name email:email password:password language:language
 			billing_street:billing_street billing_zipcode:billing_postcode billing_city:billing_city billing_country:billing_country
 			billing_company:company billing_phone_number:phone
 			shipping_street:shipping_street shipping_zipcode:shipping_postcode shipping_city:shipping_city shipping_country:shipping_country`},
-		"substack_signup_emails.csv": {',', false, 21, "email:email created_at:created_at"},
+		"substack_signup_emails.csv": {',', false, 21, "email:email email_disabled:opt_out created_at:created_at"},
 	}
 	found, _ := filepath.Glob("testdata/*.csv")
 	if len(found) != len(files) {
@@ -262,7 +262,7 @@ func TestExports(t *testing.T) {
 		{"Magento", "email,_website,created_at,dob,firstname,gender,group_id,lastname,password_hash,rp_token,taxvat,_address_city,_address_company,_address_country_id,_address_postcode,_address_region,_address_street,_address_telephone",
 			"email,,created_at,birth_date,first_name,gender,,last_name,password,password,vat_number,city,company,country,postcode,region,street,phone"},
 		{"Lightspeed", "customer_code,first_name,last_name,email,phone,mobile,company_name,physical_address_1,physical_address_2,physical_city,physical_postcode,physical_state,do_not_email",
-			"external_id,first_name,last_name,email,phone,mobile,company,street,street_2,city,postcode,region,"},
+			"external_id,first_name,last_name,email,phone,mobile,company,street,street_2,city,postcode,region,opt_out"},
 		{"Mollie", "ID,Name,Email,Locale,Created at", "external_id,name,email,language,created_at"},
 		{"Dutch", "Klantnummer;Aanhef;Voornaam;Tussenvoegsel;Achternaam;Bedrijfsnaam;Straat;Huisnummer;Toevoeging;Postcode;Woonplaats;Land;Telefoonnummer;Mobiel;E-mailadres;Nieuwsbrief;BTW-nummer",
 			"external_id,,first_name,last_name_prefix,last_name,company,street,house_number,house_number_suffix,postcode,city,country,phone,mobile,email,consent,vat_number"},

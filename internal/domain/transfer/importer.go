@@ -242,7 +242,17 @@ func (im *Importer) readable(ctx context.Context, b Book, s site.Site, j Job) (J
 	if err != nil {
 		return j, err
 	}
-	info, err := text.Detect(f)
+	head := make([]byte, 8)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		f.Close()
+		return j, err
+	}
+	if what := foreign(head[:n]); what != "" {
+		f.Close()
+		return j, crm.Errorf(crm.Invalid, "this is %s, not a CSV file; open it in a spreadsheet program, save it as CSV and import that", what)
+	}
+	info, err := text.Detect(io.MultiReader(bytes.NewReader(head[:n]), f))
 	f.Close()
 	if err != nil {
 		return j, unreadable(err)
@@ -272,6 +282,19 @@ func (im *Importer) readable(ctx context.Context, b Book, s site.Site, j Job) (J
 		j.File, j.ETag, j.Encoding = key, etag, string(info.Encoding)
 		return nil
 	})
+}
+
+// foreign names a kind of file by its first bytes; "" for what may be text.
+func foreign(head []byte) string {
+	for magic, what := range map[string]string{
+		"PK\x03\x04": "an Excel, OpenDocument or ZIP file", "\xd0\xcf\x11\xe0": "an old Excel file", "%PDF": "a PDF file",
+		"\x1f\x8b": "a compressed file", "\x89PNG": "a picture", "\xff\xd8\xff": "a picture", "GIF8": "a picture",
+	} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return what
+		}
+	}
+	return ""
 }
 
 func unreadable(err error) error {
@@ -309,8 +332,11 @@ func look(sample []byte, mapping map[string]string) (d csv.Dialect, skip int, co
 		return d, 0, nil, crm.Errorf(crm.Invalid, "the file is empty; give one with a row of column names and at least one contact")
 	}
 	guess := Guess(rows)
-	if at := mappedHeader(rows, mapping); guess.Header < 0 && at >= 0 {
-		guess = Layout{Header: at} // names that only the caller knows
+	if guess.Header < 0 {
+		guess.Header = mappedHeader(rows, mapping) // names that only the caller knows
+	}
+	if guess.Header < 0 && strangeHeader(rows, guess, mapping) {
+		guess.Header = 0
 	}
 	width := 0
 	for _, r := range rows {
@@ -354,6 +380,30 @@ func mappedHeader(rows [][]string, mapping map[string]string) int {
 	})
 }
 
+// strangeHeader reports whether the first row is one of names that nobody knows:
+// it has no address in a column where the other rows have one.
+func strangeHeader(rows [][]string, guess Layout, mapping map[string]string) bool {
+	address := func(row []string, column int) bool {
+		if column >= len(row) {
+			return false
+		}
+		_, err := crm.ParseEmail(clean(row[column]))
+		return err == nil
+	}
+	return len(rows) > 1 && slices.ContainsFunc(columnsOf(rows), func(i int) bool {
+		by, _ := mapped(mapping, "", i)
+		return (by == "email" || guess.Index(FieldEmail) == i) && !address(rows[0], i) && address(rows[1], i)
+	})
+}
+
+func columnsOf(rows [][]string) []int {
+	out := make([]int, len(rows[0]))
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
 // unmatched are the names of a mapping that no column has.
 func unmatched(columns []Column, mapping map[string]string) []string {
 	var out []string
@@ -388,7 +438,9 @@ func assign(columns []Column, mapping map[string]string) {
 	given, said := map[string]bool{}, make([]bool, len(columns))
 	for i := range columns {
 		c := &columns[i]
-		if f, ok := mapped(mapping, c.Name, i); ok {
+		if f, _ := Recognise(c.Name); f == FieldPassword {
+			c.Field, c.Note = "", "passwords are never taken"
+		} else if f, ok := mapped(mapping, c.Name, i); ok {
 			c.Field, c.Note, said[i] = f, "", true
 			if f == "" {
 				c.Note = "left out as the mapping says"
@@ -406,7 +458,7 @@ func assign(columns []Column, mapping map[string]string) {
 }
 
 var special = []string{"email", "email_2", "email_3", "name", "last_name_prefix", "house_number", "house_number_suffix",
-	"billing_house_number", "billing_house_number_suffix", "shipping_house_number", "shipping_house_number_suffix", "tags", "status", "consent", "external_id", "birth_date"}
+	"billing_house_number", "billing_house_number_suffix", "shipping_house_number", "shipping_house_number_suffix", "tags", "status", "consent", "opt_out", "external_id", "birth_date"}
 
 // ImportFields are the fields that a column can be mapped to.
 func ImportFields() []string {

@@ -296,7 +296,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		"only column names":     {"email,name\n", transfer.Failed, "column names and no rows"},
 		"no e-mail column":      {"kleur,maat\nrood,XL\nblauw,S\n", transfer.Ready, "no column was recognised as the e-mail address"},
 		"half a UTF-16 letter":  {"\xff\xfee\x00m\x00a", transfer.Failed, "cannot be read as text"},
-		"something of a zip":    {"PK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00!\x00\x90\x81\x8d", transfer.Failed, ""},
+		"a spreadsheet":         {"PK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00!\x00\x90\x81\x8d", transfer.Failed, "save it as CSV"},
 		"Windows letters":       {"email;naam\njosé@b.example;Jos\xe9 Garc\xeda\n", transfer.Done, ""},
 		"UTF-16 from a desktop": {"\xff\xfee\x00m\x00a\x00i\x00l\x00\n\x00a\x00@\x00b\x00.\x00n\x00l\x00\n\x00", transfer.Done, ""},
 	} {
@@ -372,5 +372,42 @@ func TestExportOfManyIDs(t *testing.T) {
 	job, file = transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_2", Filter: `tags:vip AND country = "NL"`, Choice: []string{"country", "tags"}})
 	if job.Total == 0 || job.Total == len(ids)/2 || strings.Count(file, `"NL"`) != job.Total {
 		t.Errorf("%d rows pass the filter", job.Total)
+	}
+}
+
+func TestOptOutsStand(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("testdata", "mailchimp_unsubscribed.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	book, s := b.site("bakery")
+	b.run(book, s, string(raw), transferkit.Conditions{}, nil)
+	b.run(book, s, "email,newsletter\nu1@example.com,yes\n", transferkit.Conditions{}, nil)
+	b.run(book, s, "email,newsletter,opt-out\nz1@b.example,yes,yes\nz2@b.example,yes,no\n", transferkit.Conditions{}, nil)
+	b.run(book, s, "email,Nieuwsbrief,afgemeld\nz3@b.example,ja,2024-01-02\nz4@b.example,ja,\n", transferkit.Conditions{}, nil)
+	for email, want := range map[string]contact.Consent{"u1@example.com": contact.ConsentUnsubscribed, "z1@b.example": contact.ConsentUnsubscribed,
+		"z2@b.example": contact.ConsentSubscribed, "z3@b.example": contact.ConsentUnsubscribed, "z4@b.example": contact.ConsentSubscribed} {
+		if c, err := book.Find(context.Background(), crm.EmailIdentity(email)); err != nil || c.Consent != want {
+			t.Errorf("%s is %s, %v; want %s", email, c.Consent, err, want)
+		}
+	}
+}
+
+func TestHeaderOfUnknownNamesIsNoContact(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	j := b.run(book, s, "contactpersoon,plaatsje,bereikbaar\nJan,Ede,jan@b.example\nKees,Ede,kees@b.example\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 2, Created: 2})
+	if j.Columns[2].Name != "bereikbaar" || j.Columns[2].Field != "email" {
+		t.Errorf("columns %+v", j.Columns)
+	}
+	j = b.run(book, s, "wie,wat\nx@b.example,Jan\n", transferkit.Conditions{}, func(j *transfer.Job) { j.Mapping = map[string]string{"1": "email", "2": "first_name"} })
+	want(t, j, transfer.Counts{Rows: 1, Created: 1})
+	j = b.run(book, s, "y@b.example,Jan\nz@b.example,Piet\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 2, Created: 2})
+	j = b.run(book, s, "email,password\nq@b.example,geheim\n", transferkit.Conditions{}, func(j *transfer.Job) { j.Mapping = map[string]string{"password": "note"} })
+	if c, err := book.Find(context.Background(), crm.EmailIdentity("q@b.example")); err != nil || c.Note != "" {
+		t.Errorf("%s: the note is %q, %v", j.State, c.Note, err)
 	}
 }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,7 +93,11 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		case "status":
 			f.Status = statusFrom(v)
 		case "consent":
-			f.Consent = contact.ConsentFrom(v)
+			f.Consent = strictest(f.Consent, contact.ConsentFrom(v))
+		case "opt_out":
+			if said := contact.ConsentFrom(v); said != contact.ConsentNever { // a date, a reason, a yes
+				f.Consent = contact.ConsentUnsubscribed
+			}
 		case "external_id":
 			for _, x := range identityParts(c.Field, v) {
 				if len(x) > 300 {
@@ -144,6 +149,14 @@ func whose(field string) int {
 		return 2
 	}
 	return 0
+}
+
+// strictest is the later of two consents in their list.
+func strictest(a, b contact.Consent) contact.Consent {
+	if slices.Index(contact.Consents, b) > slices.Index(contact.Consents, a) {
+		return b
+	}
+	return a
 }
 
 // identityParts divides a cell of addresses or ids into the identities that it

@@ -78,6 +78,16 @@ func takeHook(r *http.Request, dir site.Directory, queue Enqueuer, clock crm.Clo
 		// Signed, so it is the shop's own: an answer of 400 shows up on its side.
 		return "", crm.Errorf(crm.Malformed, "the body is signed but is not JSON; set the webhook's format to JSON")
 	}
+	if src.Kind == order.KindOwn { // whoever writes to our own schema is helped most by hearing at once
+		var invalid *order.InvalidError
+		if _, err := order.Parse(src.Kind, topic, body); errors.As(err, &invalid) {
+			var faults crm.Faults
+			for _, f := range invalid.Faults {
+				faults.Add(f.Path, "%s", f.What)
+			}
+			return "", faults.Err()
+		}
+	}
 	err = queue.Send(r.Context(), message.Message{Site: s.ID, Kind: webhook.OrderMessage, Body: body, Attributes: map[string]string{
 		webhook.AttrSource: src.ID, webhook.AttrShop: src.Kind, webhook.AttrTopic: topic, webhook.AttrDelivery: deliveryOf(r.Header),
 		webhook.AttrReceived: now.Format(time.RFC3339Nano),

@@ -63,6 +63,8 @@ func signed(source, kind, secret, topic, body string) *http.Request {
 	return r
 }
 
+const ownOrder = `{"id":"1","status":"paid","currency":"EUR","total":"1.00","updated_at":"2026-03-02T10:16:30Z"}`
+
 func TestHookScenarios(t *testing.T) {
 	quiet(t)
 	forged := signed("shopify", "shopify", shopSecret, "orders/create", `{"id":1}`)
@@ -79,7 +81,8 @@ func TestHookScenarios(t *testing.T) {
 		{"a signed order is queued", signed("shopify", "shopify", shopSecret, "orders/create", `{"id":1}`), 200, "accepted", 1},
 		{"also with the secret that comes next", signed("shopify", "shopify", nextSecret, "orders/create", `{"id":1}`), 200, "accepted", 1},
 		{"WooCommerce", signed("woo", "woocommerce", shopSecret, "order.updated", `{"id":1}`), 200, "accepted", 1},
-		{"our own kind", signed("own", "own", ownSecret, "", `{"id":"1"}`), 200, "accepted", 1},
+		{"our own kind", signed("own", "own", ownSecret, "", ownOrder), 200, "accepted", 1},
+		{"our own kind, with faults", signed("own", "own", ownSecret, "", `{"id":"1"}`), 422, "/updated_at", 0},
 		{"an order of 5 MB", signed("shopify", "shopify", shopSecret, "orders/create", sixMiB), 200, "accepted", 1},
 		{"a forged body", forged, 401, "unauthorized", 0},
 		{"no signature", unsigned, 401, "unauthorized", 0},
@@ -138,7 +141,7 @@ func TestAQueueThatFailsIsNoSuccess(t *testing.T) {
 		want int
 	}{{errors.New("down"), 500}, {crm.Errorf(crm.TooLarge, "too large"), 413}} {
 		w := httptest.NewRecorder()
-		hooksUnderTest(&queue{fail: tt.fail}).ServeHTTP(w, signed("own", "own", ownSecret, "", `{}`))
+		hooksUnderTest(&queue{fail: tt.fail}).ServeHTTP(w, signed("own", "own", ownSecret, "", ownOrder))
 		if w.Code != tt.want {
 			t.Errorf("%v: status %d, want %d: the shop would not send it again", tt.fail, w.Code, tt.want)
 		}

@@ -51,7 +51,7 @@ var kinds = map[crm.Code]struct {
 	crm.Unauthorized:         {http.StatusUnauthorized, "This needs a credential that is known"},
 	crm.Forbidden:            {http.StatusForbidden, "This is not allowed"},
 	crm.NotFound:             {http.StatusNotFound, "There is nothing here"},
-	crm.Conflict:             {http.StatusConflict, "Somebody else has this"},
+	crm.Conflict:             {http.StatusConflict, "This does not go together with what is there"},
 	crm.Stale:                {http.StatusPreconditionFailed, "It was changed since it was read"},
 	crm.PreconditionRequired: {http.StatusPreconditionRequired, "Say which version is meant"},
 	crm.KeyReused:            {http.StatusUnprocessableEntity, "This Idempotency-Key was used before"},

@@ -99,7 +99,7 @@ type importOptions struct {
 type startInput struct {
 	Body struct {
 		Filename string            `json:"filename" minLength:"1" maxLength:"255" example:"klanten.csv"`
-		Size     int64             `json:"size" minimum:"1" maximum:"1073741824" doc:"The exact size of the file in bytes, at most 1 GiB" example:"135485"`
+		Size     int64             `json:"size" doc:"The exact size of the file in bytes, at most 1 GiB" example:"135485"`
 		Mapping  map[string]string `json:"mapping,omitempty" doc:"Column name, or its number from 1, to field; an empty field leaves the column out. Columns that are not named are recognised"`
 		Options  importOptions     `json:"options,omitempty"`
 	}
@@ -280,8 +280,8 @@ type exportInput struct {
 	Body struct {
 		Format  string   `json:"format,omitempty" enum:"csv" default:"csv"`
 		Filter  string   `json:"filter,omitempty" maxLength:"2048" doc:"Which contacts, for example status = \"customer\" AND tags:vip" example:"status = \"customer\""`
-		IDs     []string `json:"ids,omitempty" doc:"Which contacts, at most 10,000; not together with a filter"`
-		Columns []string `json:"columns,omitempty" doc:"Which columns, in this order; all if not given"`
+		IDs     []string `json:"ids,omitempty" minItems:"1" doc:"Which contacts, at most 10,000; not together with a filter"`
+		Columns []string `json:"columns,omitempty" minItems:"1" doc:"Which columns, in this order; all if not given"`
 	}
 }
 
