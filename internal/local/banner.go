@@ -36,7 +36,7 @@ Try it in another terminal, in this folder. First:
 4. an import     curl -s -T $FILE -H 'If-None-Match: *' "$(curl -s -H "$AUTH" -H "$JSON" -d "{\"filename\":\"klanten.csv\",\"size\":$(wc -c <$FILE)}" $API/v1/imports | python3 -c 'import json,sys; print(json.load(sys.stdin)["upload"]["url"])')"
    how it went   curl -s -H "$AUTH" $API/v1/imports
 5. an export     EXPORT=$API$(curl -s -D - -o /dev/null -H "$AUTH" -H "$JSON" -d '{"format":"csv"}' $API/v1/exports | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
-   its file      curl -s "$(curl -s -H "$AUTH" $EXPORT | python3 -c 'import json,sys; print(json.load(sys.stdin)["url"])')"
+   its file      sleep 5; curl -s "$(curl -s -H "$AUTH" $EXPORT | python3 -c 'import json,sys; print(json.load(sys.stdin)["url"])')"
 
 The whole job at once: make demo. What there is: %[1]s/v1/openapi.json
 Services: %[6]s (table: %[7]s). Addresses and keys are also in %[8]s.
