@@ -111,7 +111,7 @@ func up(ctx context.Context, root string, args []string) error {
 		ctx = c
 	}
 	if before, err := services.ReadRun(*file); err == nil && answers(before.APIURL) {
-		return fmt.Errorf("Clientele already runs from this folder, at %s; stop it first (Ctrl-C where it runs)", before.APIURL)
+		return fmt.Errorf("this folder already runs one, at %s; stop it first (Ctrl-C where it runs)", before.APIURL)
 	}
 	_ = os.Remove(*file) // of a run that was killed
 	d, run, err := start(ctx, root, *logs, *port)
