@@ -81,13 +81,3 @@ type Row struct {
 	Country, Language    string
 	CreatedAt, UpdatedAt time.Time
 }
-
-// Row is the contact's slim form.
-func (c *Contact) Row() Row {
-	return Row{
-		ID: c.ID, Version: c.Version, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName,
-		Company: c.Company, Phone: c.Phone, Status: c.Status, Tags: c.Tags, Consent: c.Consent,
-		Orders: c.Figures.Orders, City: c.Address.City, Postcode: c.Address.Postcode,
-		Country: c.Address.Country, Language: c.Language, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
-	}
-}

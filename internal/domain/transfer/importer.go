@@ -33,8 +33,9 @@ import (
 //	         side by side.
 //	finish   joins the parts of the error file; the job is done.
 //	watch    comes every 20 seconds while the job runs. If no chunk has ended since
-//	         the last time it sends the missing ones again: the message of a worker
-//	         that was killed before it could hold it would else be away for minutes.
+//	         the last time it sends the first of the missing ones again: the message
+//	         of a worker that was killed before it could hold it would else be away for
+//	         minutes. After three hours without any it gives the job up.
 //
 // What a worker had brought in before it was killed it recognises by the mark
 // that each contact carries (contact.ImportMark), and counts it as it was.
@@ -309,21 +310,9 @@ func unreadable(err error) error {
 // how many rows stand above the data.
 func look(sample []byte, mapping map[string]string) (d csv.Dialect, skip int, columns []Column, err error) {
 	d = csv.Sniff(sample)
-	var rows [][]string
-	for r := csv.NewReader(bytes.NewReader(sample), d, csv.At{}); len(rows) < 100; {
-		rec, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		var fault *csv.Fault
-		switch {
-		case errors.As(err, &fault):
-			rows = append(rows, []string{string(rec.Raw)}) // counts as a row, as in Plan
-		case err != nil:
-			return d, 0, nil, err
-		case !rec.Blank():
-			rows = append(rows, rec.Strings())
-		}
+	rows, err := Sample(bytes.NewReader(sample), d, 100)
+	if err != nil {
+		return d, 0, nil, err
 	}
 	if len(sample) == sampleBytes && len(rows) > 1 && len(rows) < 100 {
 		rows = rows[:len(rows)-1] // cut off by the sample's end
@@ -507,7 +496,7 @@ func (im *Importer) plan(ctx context.Context, b Book, s site.Site, j Job, d csv.
 		if j.State != Inspecting {
 			return contact.ErrUnchanged
 		}
-		j.State, j.Columns, j.Comma, j.HeaderAt, j.Total, j.Chunks, j.Tails = Running, columns, string(rune(d.Comma)), sum.Data, sum.Rows, chunks, tails
+		j.State, j.Columns, j.Comma, j.Total, j.Chunks, j.Tails = Running, columns, string(rune(d.Comma)), sum.Rows, chunks, tails
 		return nil
 	})
 	if err != nil || j.State != Running {

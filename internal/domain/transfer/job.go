@@ -86,8 +86,7 @@ type Job struct {
 	Comma    string // the delimiter found
 	Encoding string
 	Columns  []Column
-	HeaderAt int64 // where the data begins, bytes
-	Total    int   // rows in the file; known from running on
+	Total    int // rows in the file; known from running on
 	Chunks   int
 	Tails    int  // chunks with rows that an earlier row may share a contact with
 	Sent     bool // all chunk messages are out

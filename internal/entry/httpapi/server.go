@@ -183,15 +183,12 @@ func Logged(next http.Handler) http.Handler {
 					WriteProblem(sw, r, errors.New("panic"))
 				}
 			}
-			slog.InfoContext(r.Context(), "request", "request_id", requestID(r.Context()), "site", LogSite(n.site),
+			slog.InfoContext(r.Context(), "request", "request_id", requestID(r.Context()), "site", boot.LogSite(n.site),
 				"method", r.Method, "route", n.route, "status", sw.status, "ms", time.Since(start).Milliseconds())
 		}()
 		next.ServeHTTP(sw, r)
 	})
 }
-
-// LogSite is how a site stands in logs.
-func LogSite(id crm.SiteID) string { return boot.LogSite(id) }
 
 type statusWriter struct {
 	http.ResponseWriter

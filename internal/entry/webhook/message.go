@@ -8,6 +8,6 @@ const (
 	AttrSource   = "source"      // id of the source, "<site>-<name>"
 	AttrShop     = "kind"        // a Kind
 	AttrTopic    = "topic"       // what the shop calls the event; not signed
-	AttrDelivery = "delivery"    // the shop's id of the delivery; not signed, for the log
+	AttrDelivery = "delivery"    // the shop's id of the delivery; not signed, so only for who looks at a dead letter
 	AttrReceived = "received_at" // RFC 3339
 )

@@ -31,8 +31,9 @@ type Doer interface {
 	Do(ctx context.Context, b transfer.Book, s site.Site, t transfer.Task) error
 }
 
-// maxTries is how often a task is tried, one less than the queue hands it out: on
-// the last try but one the job ends as failed, so that nobody waits for it.
+// maxTries is how often the queue hands a task out (maxReceiveCount of
+// template.yaml). If the last try fails too the job ends as failed, so that nobody
+// waits for it.
 const maxTries = 5
 
 // Tasks carries out the tasks of a queue.
