@@ -33,13 +33,17 @@ func newULID(at time.Time) (string, error) {
 	return id.String(), nil
 }
 
-func activityItem(pk string, a timeline.Activity) (item, error) {
+// named gives an activity its id.
+func named(a *timeline.Activity) (err error) {
 	if a.ID == "" {
-		id, err := newULID(a.At)
-		if err != nil {
-			return nil, err
-		}
-		a.ID = id
+		a.ID, err = newULID(a.At)
+	}
+	return err
+}
+
+func activityItem(pk string, a timeline.Activity) (item, error) {
+	if err := named(&a); err != nil {
+		return nil, err
 	}
 	r := activityRecord{At: micros(a.At), Kind: a.Kind, Source: a.Source, Ref: a.Ref, Changed: a.Changed}
 	for _, v := range a.Values {
@@ -68,11 +72,22 @@ func activityOf(it item) (timeline.Activity, error) {
 
 func (b *Book) withActivities(writes []types.TransactWriteItem, id crm.ContactID, acts []timeline.Activity) ([]types.TransactWriteItem, error) {
 	for _, a := range acts {
+		if err := named(&a); err != nil {
+			return nil, err
+		}
 		it, err := activityItem(activityPK(b.site.ID, id), a)
 		if err != nil {
 			return nil, err
 		}
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}})
+		if a.Mail == nil {
+			continue
+		}
+		w, err := b.t.mailWrite(b.site.ID, activityMail(id, a))
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, w)
 	}
 	return writes, nil
 }

@@ -20,3 +20,13 @@ func TimelineItems(t *Table, b *Book, c crm.ContactID) (int, error) {
 	items, _, err := t.query(context.Background(), b.site.ID, query{pk: activityPK(b.site.ID, c)})
 	return len(items), err
 }
+
+// StoredMail is the texts of an outbox item.
+func StoredMail(t *Table, id crm.SiteID, message string) (map[string]string, error) {
+	it, err := t.get(context.Background(), id, outboxKey(id, message))
+	out := map[string]string{}
+	for name := range it {
+		out[name] = text(it, name)
+	}
+	return out, err
+}

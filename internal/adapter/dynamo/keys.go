@@ -46,6 +46,11 @@ func orderKey(id crm.SiteID, c crm.ContactID, ref string) item {
 
 func submissionPK(id crm.SiteID, form string) string { return sitePK(id) + "#F#" + form }
 
+// outboxPK holds the mails of a site that wait to be sent.
+func outboxPK(id crm.SiteID) string { return sitePK(id) + "#O" }
+
+func outboxKey(id crm.SiteID, message string) item { return key(outboxPK(id), message) }
+
 func jobPK(id crm.SiteID) string { return sitePK(id) + "#J" }
 
 func chunkPK(id crm.SiteID, job string) string { return jobPK(id) + "#" + job }

@@ -3,7 +3,11 @@
 // are never changed by the system afterwards, so they double as the event log.
 package timeline
 
-import "time"
+import (
+	"time"
+
+	"clientele/internal/domain/mail"
+)
 
 // Kind is the sort of happening.
 type Kind string
@@ -25,6 +29,8 @@ type Activity struct {
 	Ref     string   // what it is about, for example an order's "source:id"
 	Changed []string // names of fields that changed
 	Values  []Value  // what was said, in its order
+	// Mail goes out if and only if the activity is committed; it is not kept with it.
+	Mail *mail.Message
 }
 
 // Value is one named text of an activity.
