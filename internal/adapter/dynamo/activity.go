@@ -19,6 +19,7 @@ type activityRecord struct {
 	At      int64         `json:"at"`
 	Kind    timeline.Kind `json:"k"`
 	Source  string        `json:"s,omitempty"`
+	By      string        `json:"b,omitempty"`
 	Ref     string        `json:"r,omitempty"`
 	Changed []string      `json:"c,omitempty"`
 	Values  [][2]string   `json:"v,omitempty"`
@@ -45,7 +46,7 @@ func activityItem(pk string, a timeline.Activity) (item, error) {
 	if err := named(&a); err != nil {
 		return nil, err
 	}
-	r := activityRecord{At: micros(a.At), Kind: a.Kind, Source: a.Source, Ref: a.Ref, Changed: a.Changed}
+	r := activityRecord{At: micros(a.At), Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed}
 	for _, v := range a.Values {
 		r.Values = append(r.Values, [2]string{v.Name, v.Text})
 	}
@@ -63,7 +64,7 @@ func activityOf(it item) (timeline.Activity, error) {
 	if err := json.Unmarshal([]byte(text(it, "body")), &r); err != nil {
 		return timeline.Activity{}, fmt.Errorf("unpacking activity %s: %w", text(it, "SK"), err)
 	}
-	a := timeline.Activity{ID: text(it, "SK"), At: fromMicros(r.At), Kind: r.Kind, Source: r.Source, Ref: r.Ref, Changed: r.Changed}
+	a := timeline.Activity{ID: text(it, "SK"), At: fromMicros(r.At), Kind: r.Kind, Source: r.Source, By: r.By, Ref: r.Ref, Changed: r.Changed}
 	for _, v := range r.Values {
 		a.Values = append(a.Values, timeline.Value{Name: v[0], Text: v[1]})
 	}

@@ -27,7 +27,7 @@ func book(t *testing.T) *dynamo.Book {
 
 func draft(t *testing.T, email string) contact.Contact {
 	t.Helper()
-	c, err := contact.Draft(contact.Patch{Email: contact.Some(email), FirstName: contact.Some("Emma")}, contact.Policy{Country: "NL"}, "api", now)
+	c, err := contact.Draft(contact.Patch{Email: contact.Some(email), FirstName: contact.Some("Emma")}, contact.Policy{Country: "NL"}, "api", "key_1", now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestOtherSitesKeysAreRefused(t *testing.T) {
 
 func TestPhoneOnlyContactHasNoIdentity(t *testing.T) {
 	b, ctx := book(t), context.Background()
-	c, err := contact.Draft(contact.Patch{Phone: contact.Some("06 12345678")}, contact.Policy{Country: "NL"}, "api", now)
+	c, err := contact.Draft(contact.Patch{Phone: contact.Some("06 12345678")}, contact.Policy{Country: "NL"}, "api", "key_1", now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/plan"
 	"clientele/internal/domain/site"
 )
 
@@ -22,6 +24,42 @@ type siteRecord struct {
 	Language  string    `json:"language"`
 	MaxTags   int       `json:"max_tags,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
+
+	Plan       plan.Plan         `json:"plan,omitempty"`
+	LockScope  contact.LockScope `json:"lock_scope,omitempty"`
+	Automation automationRecord  `json:"automation,omitzero"`
+	Statuses   []statusRecord    `json:"statuses,omitempty"`
+}
+
+type automationRecord struct {
+	Off      bool            `json:"off,omitempty"`
+	Disabled []contact.Event `json:"disabled,omitempty"`
+}
+
+func (a automationRecord) IsZero() bool { return !a.Off && len(a.Disabled) == 0 }
+
+type statusRecord struct {
+	ID     contact.Status `json:"id"`
+	Name   string         `json:"name,omitempty"`
+	Colour string         `json:"colour,omitempty"`
+}
+
+func siteRecordOf(s site.Site) siteRecord {
+	r := siteRecord{Name: s.Name, Secret: s.Secret, Shards: s.Shards, Country: s.Country, Language: s.Language, MaxTags: s.MaxTags,
+		CreatedAt: s.CreatedAt, Plan: s.Plan, LockScope: s.LockScope, Automation: automationRecord(s.Automation)}
+	for _, d := range s.Statuses {
+		r.Statuses = append(r.Statuses, statusRecord(d))
+	}
+	return r
+}
+
+func (r siteRecord) site(id crm.SiteID, version int64) site.Site {
+	s := site.Site{ID: id, Name: r.Name, Secret: r.Secret, Shards: r.Shards, Country: r.Country, Language: r.Language, MaxTags: r.MaxTags,
+		CreatedAt: r.CreatedAt, Plan: r.Plan, LockScope: r.LockScope, Automation: contact.Automation(r.Automation), Version: version}
+	for _, d := range r.Statuses {
+		s.Statuses = append(s.Statuses, contact.StatusDef(d))
+	}
+	return s
 }
 
 type apiKeyRecord struct {
@@ -73,8 +111,7 @@ func (t *Table) open(ctx context.Context, id crm.SiteID, beside item, into any) 
 			return site.Site{}, false, err
 		}
 	}
-	return site.Site{ID: id, Name: r.Name, Secret: r.Secret, Shards: r.Shards, Country: r.Country,
-		Language: r.Language, MaxTags: r.MaxTags, CreatedAt: r.CreatedAt}, true, nil
+	return r.site(id, number(found[mapKey(keys[0])], "v")), true, nil
 }
 
 func decode(it item, into any) error {
@@ -151,7 +188,47 @@ func (t *Table) ByID(ctx context.Context, id crm.SiteID) (site.Site, error) {
 
 // PutSite stores a new site; crm.Conflict if its id is in use.
 func (t *Table) PutSite(ctx context.Context, s site.Site) error {
-	return t.putNewRecord(ctx, s.ID, siteKey(s.ID), "site", siteRecord{s.Name, s.Secret, s.Shards, s.Country, s.Language, s.MaxTags, s.CreatedAt})
+	return t.putNewRecord(ctx, s.ID, siteKey(s.ID), "site", siteRecordOf(s))
+}
+
+// ChangeSite applies a rule to a site's settings and stores them, repeating the
+// rule when another writer came between; the rule only touches its argument.
+// Id, secret and shards never change.
+func (t *Table) ChangeSite(ctx context.Context, id crm.SiteID, rule func(*site.Site) error) (site.Site, error) {
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return site.Site{}, err
+			}
+		}
+		old, err := t.ByID(ctx, id)
+		if err != nil {
+			return old, err
+		}
+		next := old
+		if err := rule(&next); err != nil {
+			return old, err
+		}
+		next.ID, next.Secret, next.Shards, next.Version = old.ID, old.Secret, old.Shards, old.Version+1
+		body, err := json.Marshal(siteRecordOf(next))
+		if err != nil {
+			return old, fmt.Errorf("packing a site: %w", err)
+		}
+		cond, values := "v = :old", item{":old": num(old.Version), ":v": num(next.Version), ":body": str(string(body)), ":sv": num(schemaVersion)}
+		if old.Version == 0 { // as it was made
+			cond = "attribute_exists(PK) AND attribute_not_exists(v)"
+			delete(values, ":old")
+		}
+		err = t.commit(ctx, id, types.TransactWriteItem{Update: &types.Update{
+			TableName: t.name, Key: siteKey(id), UpdateExpression: ptr("SET body = :body, v = :v, sv = :sv"),
+			ConditionExpression: &cond, ExpressionAttributeValues: values,
+		}})
+		var l *lost
+		if !asLost(err, &l) {
+			return next, err
+		}
+	}
+	return site.Site{}, busy()
 }
 
 // PutKey stores a new API key.

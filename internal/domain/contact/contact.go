@@ -9,6 +9,7 @@
 package contact
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,13 +28,17 @@ type Contact struct {
 	ExternalIDs []string // "source:id" in other systems
 	Details
 	Status       Status
-	StatusManual bool // a member chose the status; automation leaves it alone
+	StatusManual bool                // a member chose the status; automation leaves it alone
+	Firsts       map[Event]time.Time // when each was first seen
 	Tags         []string
+	Group        string // id of the customer group, at most one
 	Consent      Consent
 	Figures      Figures
 	Origin       Origin
 	Lock         *Lock
-	CreatedAt    time.Time // UTC, microseconds
+	Offers       map[string]Offer // what sources said about locked units, by name of the unit
+	Merged       []crm.ContactID  // those that were merged into this one, first merged first
+	CreatedAt    time.Time        // UTC, microseconds
 	UpdatedAt    time.Time
 
 	AsOf   Stamp            // how fresh every field is that Stamps does not name
@@ -67,14 +72,8 @@ type Address struct {
 // Origin tells where a contact came from, once and for all.
 type Origin struct {
 	Source string // "member", "api", "form:<id>", "import:<job>", "<source id>" of a webshop
+	By     string // the member or API key that made it by hand
 	At     time.Time
-}
-
-// Lock says that a member edited the details by hand. Sources then no longer
-// change them; their orders and forms still attach.
-type Lock struct {
-	At time.Time
-	By string // the member or API key
 }
 
 // ImportMark lets an import recognise its own work when a message comes twice.
@@ -91,20 +90,6 @@ type Figures struct {
 	FirstAt time.Time        // when the first and the last order was placed; zero without orders
 	LastAt  time.Time
 }
-
-// Status is lead, customer, vip, inactive or one that the site made.
-type Status string
-
-// The statuses that every site has.
-const (
-	Lead     Status = "lead"
-	Customer Status = "customer"
-	VIP      Status = "vip"
-	Inactive Status = "inactive"
-)
-
-// Statuses lists the built-in ones in their order.
-var Statuses = []Status{Lead, Customer, VIP, Inactive}
 
 // Consent is whether the person may be mailed for marketing.
 type Consent string
@@ -156,26 +141,18 @@ func (c Contact) Clone() Contact {
 	c.Tags = slices.Clone(c.Tags)
 	if c.Lock != nil {
 		l := *c.Lock
+		l.Fields = maps.Clone(l.Fields)
 		c.Lock = &l
 	}
+	c.Firsts = maps.Clone(c.Firsts)
+	c.Offers = maps.Clone(c.Offers)
+	c.Merged = slices.Clone(c.Merged)
 	if c.Import != nil {
 		m := *c.Import
 		c.Import = &m
 	}
-	if c.Figures.Revenue != nil {
-		m := make(map[string]int64, len(c.Figures.Revenue))
-		for k, v := range c.Figures.Revenue {
-			m[k] = v
-		}
-		c.Figures.Revenue = m
-	}
-	if c.Stamps != nil {
-		m := make(map[string]Stamp, len(c.Stamps))
-		for k, v := range c.Stamps {
-			m[k] = v
-		}
-		c.Stamps = m
-	}
+	c.Figures.Revenue = maps.Clone(c.Figures.Revenue)
+	c.Stamps = maps.Clone(c.Stamps)
 	return c
 }
 

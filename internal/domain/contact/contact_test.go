@@ -96,7 +96,7 @@ func TestEnrichRules(t *testing.T) {
 }
 
 func TestEditLocksAndNamesWhatChanged(t *testing.T) {
-	c, err := Draft(Patch{Email: Some("a@b.example"), Company: Some("Oud")}, nl, "api", now)
+	c, err := Draft(Patch{Email: Some("a@b.example"), Company: Some("Oud")}, nl, "api", "key_1", now)
 	if err != nil || c.Lock != nil {
 		t.Fatalf("%+v, %v", c.Lock, err)
 	}
@@ -116,7 +116,7 @@ func TestEditLocksAndNamesWhatChanged(t *testing.T) {
 func TestDraftTellsEveryFaultAtOnce(t *testing.T) {
 	_, err := Draft(Patch{Email: Some("x"), Website: Some("a b"), BirthDate: Some("gisteren"), Language: Some("??"), Status: Some(Status("baas")),
 		Consent: Some(Consent("ja")), FirstName: Some(strings.Repeat("é", 201)), Address: Some(&AddressPatch{Postcode: Some(strings.Repeat("1", 21))}),
-		Emails: Some([]string{"ok@b.example", "fout"}), Tags: Some([]string{strings.Repeat("t", 101)}), ExternalIDs: Some([]string{"los"})}, nl, "api", now)
+		Emails: Some([]string{"ok@b.example", "fout"}), Tags: Some([]string{strings.Repeat("t", 101)}), ExternalIDs: Some([]string{"los"})}, nl, "api", "key_1", now)
 	var e *crm.Error
 	if !errors.As(err, &e) {
 		t.Fatal(err)

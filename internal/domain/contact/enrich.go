@@ -38,7 +38,8 @@ type Facts struct {
 	Emails      []string
 	ExternalIDs []string
 	Details
-	Status  Status // only a lead moves; never backwards
+	Status  Status              // only a lead moves; never backwards. See Policy.Promotes
+	Firsts  map[Event]time.Time // what happened, and when, whether or not it promotes
 	Tags    []string
 	Consent Consent
 }
@@ -65,6 +66,7 @@ func New(f Facts, now time.Time) Contact {
 	if f.Status != "" {
 		c.Status = f.Status
 	}
+	c.note(f.Firsts)
 	c.addIdentities(f)
 	c.addTags(f.Tags)
 	if f.Consent != "" {
@@ -79,15 +81,21 @@ func New(f Facts, now time.Time) Contact {
 //   - a source never blanks a field;
 //   - of two values the fresher one stays (of one moment: the larger text, so
 //     that there is no tie); a whole name or address beats a part of one;
-//   - a lock keeps the details as the member left them;
+//   - a lock keeps the details as the member left them, and the freshest that
+//     was said meanwhile as an offer;
 //   - tags, further addresses and ids join, up to their limits;
 //   - the status only moves from lead; consent only moves down its list.
 func (c *Contact) Enrich(f Facts) Effect {
 	var e Effect
-	if c.Lock == nil {
-		for i := range units {
-			e.add(c.enrichUnit(&units[i], &f))
+	for i := range units {
+		if u := &units[i]; c.IsLocked(u.name) {
+			e.add(c.offer(u, &f))
+		} else {
+			e.add(c.enrichUnit(u, &f))
 		}
+	}
+	if c.note(f.Firsts) {
+		e.add(Effect{Dirty: true})
 	}
 	if c.addIdentities(f) {
 		e.add(Effect{Visible: true, Dirty: true})
@@ -167,15 +175,6 @@ func (c *Contact) setStamp(name string, s Stamp) {
 		return
 	}
 	c.Stamps[name] = s
-}
-
-// promote moves a lead that automation may move. Nothing moves backwards.
-func (c *Contact) promote(to Status) bool {
-	if c.StatusManual || c.Status != Lead || to == Lead {
-		return false
-	}
-	c.Status = to
-	return true
 }
 
 // addIdentities joins what the facts know the person by. The main address is

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/plan"
 )
 
 // Opt is a field of a change: not Set leaves it as it is, Set with the zero
@@ -89,38 +90,50 @@ func (p *Patch) texts() []*Opt[string] { // in the order of fields
 
 // Policy is what of the site's settings the rules need.
 type Policy struct {
-	Country string // ISO 3166-1 alpha-2; how a phone number without a country code is read
-	MaxTags int    // tags a contact may have; 0 means MaxTags
+	Country    string // ISO 3166-1 alpha-2; how a phone number without a country code is read
+	MaxTags    int    // tags a contact may have; 0 means MaxTags
+	Plan       plan.Plan
+	LockScope  LockScope // empty: the whole contact
+	Automation Automation
+	Statuses   []StatusDef // in the site's order; the built-in ones need not stand in it
 }
 
 // Draft makes a contact of what a member or the API gives. Every fault is
 // reported at once. A contact needs an e-mail address, a phone number or an
 // external id.
-func Draft(p Patch, pol Policy, source string, now time.Time) (Contact, error) {
+func Draft(p Patch, pol Policy, source, by string, now time.Time) (Contact, error) {
 	c := New(Facts{Source: source, AsOf: Stamp{At: now}}, now)
+	c.Origin.By = by
 	var faults crm.Faults
-	c.apply(p, pol, &faults)
+	refused := c.apply(p, pol, &faults)
 	if len(faults) == 0 && c.Email == "" && c.Phone == "" && c.Mobile == "" && len(c.ExternalIDs) == 0 {
 		faults.Add("/email", "a contact needs an e-mail address, a phone number or an external id; give one of them")
 	}
 	if c.Status != Lead {
 		c.StatusManual = true
 	}
-	return c, faults.Err()
+	if err := faults.Err(); err != nil {
+		return c, err
+	}
+	return c, refused
 }
 
 // Edit changes a contact as a member or the API asks, and names the fields that
-// changed. Any change of the details locks them against sources (Lock); a
-// changed status is the member's from then on.
+// changed. Any change of the details locks them against sources (Lock); a status that
+// is given is the member's from then on, a cleared one is given back to the
+// automation. crm.PlanRequired for a status that the plan lacks.
 func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed []string, err error) {
 	before := c.Clone()
 	var faults crm.Faults
-	c.apply(p, pol, &faults)
+	refused := c.apply(p, pol, &faults)
 	if len(faults) == 0 && len(c.Identities()) == 0 && c.Phone == "" && c.Mobile == "" {
 		faults.Add("/email", "a contact keeps an e-mail address, a phone number or an external id; give another one before clearing this")
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
+	}
+	if refused != nil {
+		return nil, refused
 	}
 	for i := range units {
 		if u := &units[i]; !u.equal(&before.Details, &c.Details) {
@@ -128,11 +141,17 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 			c.setStamp(u.name, Stamp{At: now})
 		}
 	}
-	if len(changed) > 0 {
-		c.Lock = &Lock{At: now, By: by}
+	c.lock(changed, pol.LockScope, by, now)
+	for _, u := range changed { // the member has seen to it
+		delete(c.Offers, u)
 	}
-	if c.Status != before.Status {
-		changed, c.StatusManual = append(changed, "status"), true
+	if p.Status.Set && p.Status.Value == "" {
+		c.GiveBack(pol)
+	} else if c.Status != before.Status || p.Status.Set && !c.StatusManual {
+		c.StatusManual = true
+	}
+	if c.Status != before.Status || c.StatusManual != before.StatusManual {
+		changed = append(changed, "status")
 	}
 	note := func(name string, same bool) {
 		if !same {
@@ -147,7 +166,7 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 	return changed, nil
 }
 
-func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) {
+func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) (refused error) {
 	country := c.Address.Country
 	if p.Address.Set && p.Address.Value != nil && p.Address.Value.Country.Set {
 		country = p.Address.Value.Country.Value
@@ -213,14 +232,11 @@ func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) {
 			}
 		}
 	}
-	if p.Status.Set {
-		if p.Status.Value == "" {
-			p.Status.Value = Lead
-		}
-		if !slices.Contains(Statuses, p.Status.Value) {
-			faults.Add("/status", "a status is one of %s", join(Statuses))
-		} else {
-			c.Status = p.Status.Value
+	if s := p.Status.Value; p.Status.Set && s != "" && s != c.Status { // what a downgraded site has, it keeps
+		if ids := pol.StatusIDs(); !slices.Contains(ids, s) {
+			faults.Add("/status", "a status is one of %s", join(ids))
+		} else if refused = pol.mayHave(s); refused == nil {
+			c.Status = s
 		}
 	}
 	if p.Consent.Set {
@@ -250,6 +266,7 @@ func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) {
 			faults.Add("/tags", "a contact has at most %d tags; these are %d", limit, len(c.Tags))
 		}
 	}
+	return refused
 }
 
 func (p Policy) maxTags() int {
@@ -397,4 +414,30 @@ func addressPart(name string) (*addressField, func(*Details) *Address) {
 		}
 	}
 	return nil, nil
+}
+
+// Texts are the fields that are not empty, by the names that SetText knows.
+func (d *Details) Texts() map[string]string {
+	out := map[string]string{}
+	for _, name := range TextFields() {
+		if v := TextAt(name)(d); v != "" {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// DetailsOf is the reverse of Texts: it takes the texts as they are.
+func DetailsOf(texts map[string]string) (d Details) {
+	for name, v := range texts {
+		for i := range fields {
+			if fields[i].name == name {
+				*fields[i].at(&d) = v
+			}
+		}
+		if f, of := addressPart(name); f != nil {
+			*f.at(of(&d)) = v
+		}
+	}
+	return d
 }

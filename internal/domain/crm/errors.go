@@ -24,6 +24,7 @@ const (
 	TooLarge             Code = "too-large" // over a stated limit
 	Gone                 Code = "gone"      // was here and takes nothing any more
 	Unsupported          Code = "unsupported-media-type"
+	PlanRequired         Code = "plan-required" // the site's plan lacks it; Plan names one that has it
 )
 
 // A Fault is one thing wrong with the input.
@@ -39,6 +40,7 @@ type Error struct {
 	Detail string
 	Faults []Fault
 	Holder ContactID // Conflict: the contact that has the identity
+	Plan   string    // PlanRequired: the smallest plan that has it
 	Cause  error     // for the log only
 }
 

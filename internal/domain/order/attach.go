@@ -130,7 +130,10 @@ func Facts(o Order, pol contact.Policy) contact.Facts {
 		}
 	}
 	if o.Promotes() {
-		f.Status = contact.Customer
+		f.Firsts = map[contact.Event]time.Time{contact.FirstOrder: o.PlacedAt}
+		if pol.Promotes(contact.FirstOrder) {
+			f.Status = contact.Customer
+		}
 	}
 	if c.AcceptsMarketing != nil && *c.AcceptsMarketing {
 		f.Consent = contact.ConsentSubscribed

@@ -15,6 +15,7 @@ import (
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/plan"
 )
 
 // Site is one website or webshop.
@@ -25,13 +26,20 @@ type Site struct {
 	Shards    int    // 4, 16 or 64; never changes
 	Country   string // ISO 3166-1 alpha-2
 	Language  string // "nl" or "en": what its visitors read
-	MaxTags   int
+	MaxTags   int    // tags a contact may have; 0 means contact.MaxTags
+	Plan      plan.Plan
 	CreatedAt time.Time
+
+	LockScope  contact.LockScope // empty: contact.LockContact
+	Automation contact.Automation
+	Statuses   []contact.StatusDef // in the order that the site shows them
+	Version    int64               // rises with each change of these settings
 }
 
 // Policy is what the contact rules need of the site.
 func (s Site) Policy() contact.Policy {
-	return contact.Policy{Country: s.Country, MaxTags: s.MaxTags}
+	return contact.Policy{Country: s.Country, MaxTags: s.MaxTags, Plan: s.Plan, LockScope: s.LockScope,
+		Automation: s.Automation, Statuses: s.Statuses}
 }
 
 // Scope is one permission of an API key.

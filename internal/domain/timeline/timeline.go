@@ -26,6 +26,7 @@ type Activity struct {
 	At      time.Time // UTC, milliseconds
 	Kind    Kind
 	Source  string   // see contact.Origin
+	By      string   // the member or API key who did it; empty where a source did
 	Ref     string   // what it is about, for example an order's "source:id"
 	Changed []string // names of fields that changed
 	Values  []Value  // what was said, in its order

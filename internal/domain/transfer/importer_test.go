@@ -135,7 +135,7 @@ func TestExportComesBackUnchanged(t *testing.T) {
 	ctx := context.Background()
 	for i, line := range naughty(t) {
 		c, err := contact.Draft(contact.Patch{Email: contact.Some(fmt.Sprintf("blns%d@b.example", i)), FirstName: contact.Some(clip(line, 200)),
-			Company: contact.Some(clip(line, 300)), Note: contact.Some(line), Tags: contact.Some([]string{clip(line, 100), `a;b`, `c"d`})}, s.Policy(), "api", base)
+			Company: contact.Some(clip(line, 300)), Note: contact.Some(line), Tags: contact.Some([]string{clip(line, 100), `a;b`, `c"d`})}, s.Policy(), "api", "key_1", base)
 		if err != nil {
 			continue // not UTF-8, or no tag
 		}

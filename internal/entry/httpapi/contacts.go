@@ -57,13 +57,9 @@ type moneyJSON struct {
 }
 
 type originJSON struct {
-	Source string    `json:"source" doc:"api, form:<id>, import:<job> or a webshop's source" example:"form:demo-contact"`
+	Source string    `json:"source" doc:"member, api, form:<id>, import:<job> or a webshop's source" example:"form:demo-contact"`
+	By     string    `json:"by,omitempty" doc:"The member or API key that made it by hand" example:"key_7f3a"`
 	At     time.Time `json:"at"`
-}
-
-type lockJSON struct {
-	At time.Time `json:"at"`
-	By string    `json:"by" doc:"The member or API key that edited" example:"key_7f3a"`
 }
 
 // ContactJSON is a contact in full.
@@ -86,7 +82,8 @@ type contactJSON struct {
 	Address         addressJSON     `json:"address"`
 	BillingAddress  addressJSON     `json:"billing_address"`
 	ShippingAddress addressJSON     `json:"shipping_address"`
-	Status          contact.Status  `json:"status" doc:"lead, customer, vip or inactive; more may come" example:"lead"`
+	Status          contact.Status  `json:"status" doc:"lead, customer, vip, inactive or one that the site made" example:"lead"`
+	StatusManual    bool            `json:"status_manual" doc:"Given by hand: the automation leaves it until it is given back with \"status\": null"`
 	Tags            []string        `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
 	Consent         contact.Consent `json:"consent" doc:"never, pending, subscribed or unsubscribed" example:"subscribed"`
 	ExternalIDs     []string        `json:"external_ids" nullable:"false" doc:"Ids in other systems, source:id"`
@@ -95,7 +92,7 @@ type contactJSON struct {
 	FirstOrderAt    *time.Time      `json:"first_order_at,omitempty"`
 	LastOrderAt     *time.Time      `json:"last_order_at,omitempty"`
 	Origin          originJSON      `json:"origin"`
-	Locked          *lockJSON       `json:"locked,omitempty" doc:"There if a member edited the details; orders and forms then leave them"`
+	Locked          *lockJSON       `json:"locked,omitempty" doc:"There if details were edited by hand; orders and forms then leave them, and what they say is an offer"`
 	CreatedAt       time.Time       `json:"created_at"`
 	UpdatedAt       time.Time       `json:"updated_at"`
 }
@@ -148,7 +145,7 @@ type contactChange struct {
 	Address         optional[*addressChange] `json:"address,omitempty"`
 	BillingAddress  optional[*addressChange] `json:"billing_address,omitempty"`
 	ShippingAddress optional[*addressChange] `json:"shipping_address,omitempty"`
-	Status          optional[string]         `json:"status,omitempty" doc:"lead, customer, vip or inactive. Set by hand it stays until changed by hand"`
+	Status          optional[string]         `json:"status,omitempty" doc:"lead, customer, vip, inactive or one that the site made. Set by hand it stays; null gives it back to the automation"`
 	Tags            optional[[]string]       `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
 	Consent         optional[string]         `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
 	ExternalIDs     optional[[]string]       `json:"external_ids,omitempty" doc:"source:id, at most 20"`
@@ -203,11 +200,7 @@ func addContacts(api huma.API, h contactsAPI) {
 		Description: "The contact and its timeline go; orders stay without personal data. Needs `If-Match` with the contact's ETag.",
 		Errors:      []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
 	}, h.delete)
-	operation(api, site.ContactsWrite, huma.Operation{
-		OperationID: "unlock-contact", Method: http.MethodPost, Path: "/v1/contacts/{id}/unlock", Tags: tags,
-		Summary: "Let orders and forms change the details again", Description: "Takes off the lock that a change by hand has set. Needs `If-Match` with the contact's ETag.",
-		Errors: []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
-	}, h.unlock)
+	addLocks(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-timeline", Method: http.MethodGet, Path: "/v1/contacts/{id}/timeline", Tags: tags,
 		Summary: "What happened to a contact, newest first", Errors: []int{http.StatusNotFound},
@@ -231,7 +224,7 @@ type createInput struct {
 
 func (h contactsAPI) create(ctx context.Context, c caller, in *createInput) (*contactAnswer, error) {
 	now := h.clock.Now()
-	made, err := contact.Draft(in.Body.patch(), c.site.Policy(), "api", now)
+	made, err := contact.Draft(in.Body.patch(), c.site.Policy(), "api", c.key.ID, now)
 	if err != nil {
 		return nil, err
 	}
@@ -315,53 +308,9 @@ type changeInput struct {
 }
 
 func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*contactAnswer, error) {
-	if err := needsVersion(in.IfMatch); err != nil {
-		return nil, err
-	}
-	now := h.clock.Now()
-	next, err := h.open(c.site).Change(ctx, crm.ContactID(in.ID), now, func(k *contact.Contact) ([]timeline.Activity, error) {
-		if !matches(in.IfMatch, k.Version) {
-			return nil, stale(k.Version)
-		}
-		changed, err := k.Edit(in.Body.patch(), c.site.Policy(), c.key.ID, now)
-		if err != nil {
-			return nil, err
-		}
-		if len(changed) == 0 {
-			return nil, contact.ErrUnchanged
-		}
-		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: "api", Ref: c.key.ID, Changed: changed}}, nil
+	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
+		return k.Edit(in.Body.patch(), c.site.Policy(), c.key.ID, now)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return answer(next), nil
-}
-
-type unlockInput struct {
-	ByID
-	IfMatch string `header:"If-Match" doc:"The ETag of the version that is unlocked"`
-}
-
-func (h contactsAPI) unlock(ctx context.Context, c caller, in *unlockInput) (*contactAnswer, error) {
-	if err := needsVersion(in.IfMatch); err != nil {
-		return nil, err
-	}
-	now := h.clock.Now()
-	next, err := h.open(c.site).Change(ctx, crm.ContactID(in.ID), now, func(k *contact.Contact) ([]timeline.Activity, error) {
-		if !matches(in.IfMatch, k.Version) {
-			return nil, stale(k.Version)
-		}
-		if k.Lock == nil {
-			return nil, contact.ErrUnchanged
-		}
-		k.Lock = nil
-		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: "api", Ref: c.key.ID, Changed: []string{"locked"}}}, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return answer(next), nil
 }
 
 type deleteInput struct {
@@ -386,6 +335,7 @@ type activityJSON struct {
 	At      time.Time     `json:"at"`
 	Kind    timeline.Kind `json:"kind" doc:"form, order, status, edit or created; more may come" example:"form"`
 	Source  string        `json:"source,omitempty"`
+	By      string        `json:"by,omitempty" doc:"The member or API key who did it"`
 	Ref     string        `json:"ref,omitempty" doc:"What it is about, for example an order's source:id"`
 	Changed []string      `json:"changed,omitempty" doc:"Names of the fields that changed"`
 	Values  []valueJSON   `json:"values,omitempty" doc:"What was said, in its order"`
@@ -399,7 +349,7 @@ type valueJSON struct {
 func activities(acts []timeline.Activity) []activityJSON {
 	out := make([]activityJSON, len(acts))
 	for i, a := range acts {
-		out[i] = activityJSON{ID: a.ID, At: a.At, Kind: a.Kind, Source: a.Source, Ref: a.Ref, Changed: a.Changed}
+		out[i] = activityJSON{ID: a.ID, At: a.At, Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed}
 		for _, v := range a.Values {
 			out[i].Values = append(out[i].Values, valueJSON(v))
 		}
@@ -516,7 +466,7 @@ func answer(c contact.Contact) *contactAnswer {
 		Company: c.Company, Phone: c.Phone, Mobile: c.Mobile, Website: c.Website, Language: c.Language, BirthDate: c.BirthDate,
 		Gender: c.Gender, VATNumber: c.VATNumber, Note: c.Note, Address: addressJSON(c.Address),
 		BillingAddress: addressJSON(c.BillingAddress), ShippingAddress: addressJSON(c.ShippingAddress),
-		Status: c.Status, Tags: list(c.Tags), Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
+		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
 		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
 		Origin: originJSON(c.Origin), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
@@ -524,9 +474,7 @@ func answer(c contact.Contact) *contactAnswer {
 		j.Revenue = append(j.Revenue, moneyJSON{n, cur})
 	}
 	slices.SortFunc(j.Revenue, func(a, b moneyJSON) int { return strings.Compare(a.Currency, b.Currency) })
-	if c.Lock != nil {
-		j.Locked = &lockJSON{c.Lock.At, c.Lock.By}
-	}
+	j.Locked = lockOf(&c)
 	return &contactAnswer{ETag: etag(c.Version), Body: j}
 }
 

@@ -25,6 +25,7 @@ type Problem struct {
 	RequestID string         `json:"request_id,omitempty" doc:"Quote this when asking for help"`
 	Contact   string         `json:"contact,omitempty" doc:"With conflict: the address of the contact that has the identity" example:"/v1/contacts/ct_0123456789abcdefghjkmnpqrs"`
 	ContactID string         `json:"contact_id,omitempty" doc:"With conflict: its id"`
+	Plan      string         `json:"plan,omitempty" doc:"With plan-required: the smallest plan that has it" example:"pro"`
 }
 
 // ProblemFault is one fault: in the body (pointer) or in the request's
@@ -59,6 +60,7 @@ var kinds = map[crm.Code]struct {
 	crm.TooLarge:             {http.StatusRequestEntityTooLarge, "The request is too large"},
 	crm.Gone:                 {http.StatusGone, "It is no longer here"},
 	crm.Unsupported:          {http.StatusUnsupportedMediaType, "This content type is not read here"},
+	crm.PlanRequired:         {http.StatusForbidden, "The plan of this site lacks this"},
 }
 
 const internalTitle = "Something went wrong on our side"
@@ -79,6 +81,7 @@ func ProblemOf(ctx context.Context, err error) *Problem {
 	}
 	k := kinds[e.Code]
 	p = &Problem{Type: "/problems/" + string(e.Code), Title: k.title, Status: k.status, Detail: e.Detail, RequestID: id}
+	p.Plan = e.Plan
 	for _, f := range e.Faults {
 		pf := ProblemFault{Detail: f.Detail}
 		if strings.HasPrefix(f.Pointer, "/") || f.Pointer == "" {
@@ -113,7 +116,7 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 func humaError(status int, msg string, errs ...error) huma.StatusError {
 	code := crm.Malformed
 	for c, k := range kinds {
-		if k.status == status && c != crm.KeyReused {
+		if k.status == status && c != crm.KeyReused && c != crm.PlanRequired {
 			code = c
 		}
 	}
