@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/site"
 	"clientele/internal/test/dynamotest"
 )
 
@@ -48,8 +49,8 @@ func TestSiteIsMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, key, err := table.ByKey(ctx, m.key, time.Now())
-	if err != nil || s.ID != m.id || s.Name != w.name || s.Country != "NL" || len(key.Scopes) != 4 {
+	s, key, err := table.ByCredential(ctx, m.key, time.Now())
+	if err != nil || s.ID != m.id || s.Name != w.name || s.Country != "NL" || len(key.Scopes) != len(site.Scopes) {
 		t.Errorf("%+v %+v %v", s, key, err)
 	}
 	if s, _, err := table.ByForm(ctx, strings.TrimPrefix(m.formURL, url+"/f/")); err != nil || s.ID != m.id {

@@ -124,23 +124,23 @@ func decode(it item, into any) error {
 	return nil
 }
 
-// ByKey implements site.Directory.
-func (t *Table) ByKey(ctx context.Context, credential string, now time.Time) (site.Site, site.Key, error) {
+// ByCredential implements site.Directory.
+func (t *Table) ByCredential(ctx context.Context, credential string, now time.Time) (site.Site, site.Actor, error) {
 	unknown := crm.Errorf(crm.Unauthorized, "this API key is not known; send one as Authorization: Bearer ck_…")
 	id, ok := site.CredentialSite(credential)
 	if !ok {
-		return site.Site{}, site.Key{}, unknown
+		return site.Site{}, site.Actor{}, unknown
 	}
 	hash := site.Hash(credential)
 	var r apiKeyRecord
 	s, ok, err := t.open(ctx, id, apiKeyKey(id, hash), &r)
 	if err != nil {
-		return site.Site{}, site.Key{}, err
+		return site.Site{}, site.Actor{}, err
 	}
 	if !ok || !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt) {
-		return site.Site{}, site.Key{}, unknown
+		return site.Site{}, site.Actor{}, unknown
 	}
-	return s, site.Key{ID: r.ID, Hash: hash, Name: r.Name, Scopes: r.Scopes, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt}, nil
+	return s, site.Actor{ID: r.ID, Name: r.Name, Kind: site.ByAPIKey, Scopes: r.Scopes}, nil
 }
 
 // ByForm implements site.Directory.

@@ -9,7 +9,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,19 +41,6 @@ func (s Site) Policy() contact.Policy {
 		Automation: s.Automation, Statuses: s.Statuses}
 }
 
-// Scope is one permission of an API key.
-type Scope string
-
-const (
-	ContactsRead   Scope = "contacts.read"
-	ContactsWrite  Scope = "contacts.write"
-	ContactsImport Scope = "contacts.import"
-	ContactsExport Scope = "contacts.export"
-)
-
-// Scopes lists all of them.
-var Scopes = []Scope{ContactsRead, ContactsWrite, ContactsImport, ContactsExport}
-
 // Key is an API key as stored: never the key itself.
 type Key struct {
 	ID        string // "key_…", for logs, audit and locks
@@ -64,9 +50,6 @@ type Key struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 }
-
-// May reports whether the key has a scope.
-func (k Key) May(s Scope) bool { return slices.Contains(k.Scopes, s) }
 
 // Hash is how an API key is kept. The secret part has 256 random bits, so a
 // plain fast hash is enough (OWASP ASVS 5.0, 6.5.2).
@@ -131,8 +114,9 @@ type Form struct {
 // Directory finds a site by a credential, strongly consistent and always fresh:
 // a revoked key is refused from the next request on.
 type Directory interface {
-	// ByKey is the site and the key of an API key; crm.Unauthorized if unknown.
-	ByKey(ctx context.Context, credential string, now time.Time) (Site, Key, error)
+	// ByCredential is the site of an API key or a member's session, and who asks with
+	// it; crm.Unauthorized if it is unknown or over.
+	ByCredential(ctx context.Context, credential string, now time.Time) (Site, Actor, error)
 	// ByForm is the site and the form of a public key; crm.NotFound if unknown.
 	ByForm(ctx context.Context, public string) (Site, Form, error)
 	// BySource is the site and the source of a webhook address; crm.NotFound if unknown.

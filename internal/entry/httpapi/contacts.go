@@ -224,13 +224,13 @@ type createInput struct {
 
 func (h contactsAPI) create(ctx context.Context, c caller, in *createInput) (*contactAnswer, error) {
 	now := h.clock.Now()
-	made, err := contact.Draft(in.Body.patch(), c.site.Policy(), "api", c.key.ID, now)
+	made, err := contact.Draft(in.Body.patch(), c.site.Policy(), c.by.Source(), c.by.ID, now)
 	if err != nil {
 		return nil, err
 	}
 	var once *contact.Once
 	if in.Key != "" {
-		once = &contact.Once{Principal: c.key.ID, Key: in.Key, Hash: hashJSON(in.RawBody)}
+		once = &contact.Once{Principal: c.by.ID, Key: in.Key, Hash: hashJSON(in.RawBody)}
 	}
 	made, replayed, err := h.open(c.site).Create(ctx, made, once)
 	if err != nil {
@@ -309,7 +309,7 @@ type changeInput struct {
 
 func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*contactAnswer, error) {
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
-		return k.Edit(in.Body.patch(), c.site.Policy(), c.key.ID, now)
+		return k.Edit(in.Body.patch(), c.site.Policy(), c.by.ID, now)
 	})
 }
 

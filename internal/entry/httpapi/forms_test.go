@@ -36,8 +36,8 @@ type directory struct {
 	sources []site.Source
 }
 
-func (d directory) ByKey(context.Context, string, time.Time) (site.Site, site.Key, error) {
-	return site.Site{}, site.Key{}, crm.Errorf(crm.Unauthorized, "no")
+func (d directory) ByCredential(context.Context, string, time.Time) (site.Site, site.Actor, error) {
+	return site.Site{}, site.Actor{}, crm.Errorf(crm.Unauthorized, "no")
 }
 
 func (d directory) ByForm(_ context.Context, public string) (site.Site, site.Form, error) {

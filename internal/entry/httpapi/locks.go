@@ -95,7 +95,7 @@ type takeOffersInput struct {
 
 func (h contactsAPI) takeOffers(ctx context.Context, c caller, in *takeOffersInput) (*contactAnswer, error) {
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
-		return k.Take(in.Body.Fields, c.key.ID, now)
+		return k.Take(in.Body.Fields, c.by.ID, now)
 	})
 }
 
@@ -117,7 +117,7 @@ func (h contactsAPI) edit(ctx context.Context, c caller, id, ifMatch string, rul
 		if len(changed) == 0 {
 			return nil, contact.ErrUnchanged
 		}
-		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: "api", By: c.key.ID, Changed: changed}}, nil
+		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: c.by.Source(), By: c.by.ID, Changed: changed}}, nil
 	})
 	if err != nil {
 		return nil, err

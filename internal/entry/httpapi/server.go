@@ -44,10 +44,10 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// caller is who asks: proved by the API key of the request.
+// caller is who asks: proved by the API key or the session of the request.
 type caller struct {
 	site site.Site
-	key  site.Key
+	by   site.Actor
 }
 
 func callerOf(ctx context.Context) caller {
@@ -63,24 +63,31 @@ func authenticate(dir site.Directory, clock crm.Clock, next http.Handler) http.H
 			WriteProblem(w, r, crm.Errorf(crm.Unauthorized, "send an API key as Authorization: Bearer ck_…"))
 			return
 		}
-		s, k, err := dir.ByKey(r.Context(), strings.TrimSpace(token), clock.Now())
+		s, by, err := dir.ByCredential(r.Context(), strings.TrimSpace(token), clock.Now())
 		if err != nil {
 			WriteProblem(w, r, err)
 			return
 		}
 		NoteSite(r.Context(), s.ID)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey, caller{s, k})))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey, caller{s, by})))
 	})
 }
 
-// requires refuses a key without the scope before the body is parsed.
+func lacks(by site.Actor, scope site.Scope) error {
+	if by.Kind == site.ByMember {
+		return crm.Errorf(crm.Forbidden, "you lack the permission %s; ask an owner of the site for it", scope)
+	}
+	return crm.Errorf(crm.Forbidden, "this API key lacks the permission %s; use a key that has it", scope)
+}
+
+// requires refuses who comes without the scope before the body is parsed.
 func requires(scope site.Scope) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		if callerOf(ctx.Context()).key.May(scope) {
+		if callerOf(ctx.Context()).by.May(scope) {
 			next(ctx)
 			return
 		}
-		p := ProblemOf(ctx.Context(), crm.Errorf(crm.Forbidden, "this API key lacks the permission %s; use a key that has it", scope))
+		p := ProblemOf(ctx.Context(), lacks(callerOf(ctx.Context()).by, scope))
 		r, w := unwrap(ctx)
 		WriteProblem(w, r, p)
 	}

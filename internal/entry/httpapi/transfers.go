@@ -146,7 +146,7 @@ func (t Transfers) startImport(ctx context.Context, c caller, in *startInput) (*
 	}
 	o := in.Body.Options
 	j, up, err := transfer.Start(ctx, t.Open(c.site), t.Files, c.site, transfer.Job{
-		ID: id, By: c.key.ID, CreatedAt: now, Filename: in.Body.Filename, Size: in.Body.Size, Mapping: in.Body.Mapping,
+		ID: id, By: c.by.ID, CreatedAt: now, Filename: in.Body.Filename, Size: in.Body.Size, Mapping: in.Body.Mapping,
 		Options: transfer.Options{Existing: o.Existing, Tags: o.Tags, Status: o.Status},
 	})
 	if err != nil {
@@ -309,7 +309,7 @@ func (t Transfers) requestExport(ctx context.Context, c caller, in *exportInput)
 	if err != nil {
 		return nil, err
 	}
-	j := transfer.Job{ID: id, By: c.key.ID, CreatedAt: now, Format: in.Body.Format, Filter: in.Body.Filter, Choice: in.Body.Columns}
+	j := transfer.Job{ID: id, By: c.by.ID, CreatedAt: now, Format: in.Body.Format, Filter: in.Body.Filter, Choice: in.Body.Columns}
 	for _, id := range in.Body.IDs {
 		j.IDs = append(j.IDs, crm.ContactID(id))
 	}

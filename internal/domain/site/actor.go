@@ -1,0 +1,52 @@
+package site
+
+import "slices"
+
+// Scope is one permission, of an API key or a member.
+type Scope string
+
+const (
+	ContactsRead   Scope = "contacts.read"
+	ContactsWrite  Scope = "contacts.write" // also deleting and merging
+	ContactsImport Scope = "contacts.import"
+	ContactsExport Scope = "contacts.export"
+	Settings       Scope = "settings"    // of the site; its forms and shop connections
+	Members        Scope = "members"     // who works here, with which rights
+	Keys           Scope = "keys"        // API keys
+	Audit          Scope = "audit"       // read who did what
+	Impersonate    Scope = "impersonate" // look in as a customer
+)
+
+// Scopes lists all of them.
+var Scopes = []Scope{ContactsRead, ContactsWrite, ContactsImport, ContactsExport, Settings, Members, Keys, Audit, Impersonate}
+
+// ActorKind is what sort of credential somebody came with.
+type ActorKind string
+
+const (
+	ByAPIKey ActorKind = "key"
+	ByMember ActorKind = "member"
+	BySystem ActorKind = "system" // the site's own automation; it has no credential
+)
+
+// Actor is who asks, proved by the credential of the request.
+type Actor struct {
+	ID     string // "key_…" or "mb_…": for locks, timelines and the audit log
+	Name   string
+	Kind   ActorKind
+	Scopes []Scope
+	Owner  bool // a member who owns the site
+	// Session is the id of the session that a member came with.
+	Session string
+}
+
+// May reports whether the actor has a permission.
+func (a Actor) May(s Scope) bool { return slices.Contains(a.Scopes, s) }
+
+// Source is what the actor's own changes stand under; see contact.Origin.
+func (a Actor) Source() string {
+	if a.Kind == ByMember {
+		return "member"
+	}
+	return "api"
+}
