@@ -3,6 +3,9 @@ package dynamo
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"clientele/internal/domain/crm"
 )
 
@@ -13,6 +16,36 @@ var ErrStray = errStray
 func StrayProbe(t *Table, id crm.SiteID, pk, sk string) error {
 	_, err := t.get(context.Background(), id, key(pk, sk))
 	return err
+}
+
+// RealmProbe reads any key while bound to a realm.
+func RealmProbe(t *Table, r interface{ Valid() bool }, pk, sk string) error {
+	_, err := t.get(context.Background(), r, key(pk, sk))
+	return err
+}
+
+// ErrAppendOnly is what the guard answers to a change of the audit log.
+var ErrAppendOnly = errAppendOnly
+
+// TamperWithAudit tries each way there is to change or remove a row.
+func TamperWithAudit(t *Table, id crm.SiteID, row string) map[string]error {
+	ctx, k := context.Background(), key(auditPK(id), row)
+	put := key(auditPK(id), row)
+	put["body"] = str("{}")
+	set := types.TransactWriteItem{Update: &types.Update{TableName: t.name, Key: k, UpdateExpression: ptr("SET body = :b"), ExpressionAttributeValues: item{":b": str("{}")}}}
+	del := types.TransactWriteItem{Delete: &types.Delete{TableName: t.name, Key: k}}
+	over := types.TransactWriteItem{Put: &types.Put{TableName: t.name, Item: put}}
+	guise := types.TransactWriteItem{Put: &types.Put{TableName: t.name, Item: put, ConditionExpression: ptr("attribute_exists(PK)")}}
+	beside := types.TransactWriteItem{Put: &types.Put{TableName: t.name, Item: key(sitePK(id), "X")}}
+	_, batch := t.db.BatchWriteItem(bound(ctx, id), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
+		*t.name: {{DeleteRequest: &types.DeleteRequest{Key: k}}}}})
+	_, batchPut := t.db.BatchWriteItem(bound(ctx, id), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
+		*t.name: {{PutRequest: &types.PutRequest{Item: put}}}}})
+	return map[string]error{
+		"update": t.commit(ctx, id, set), "delete": t.commit(ctx, id, del), "put": t.commit(ctx, id, over), "put on what is there": t.commit(ctx, id, guise),
+		"update in a transaction": t.commit(ctx, id, beside, set), "delete in a transaction": t.commit(ctx, id, beside, del),
+		"put in a transaction": t.commit(ctx, id, beside, over), "delete in a batch": batch, "put in a batch": batchPut,
+	}
 }
 
 // TimelineItems counts what is stored beside a contact.

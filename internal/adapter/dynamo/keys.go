@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/member"
 	"clientele/internal/domain/site"
 )
 
@@ -25,9 +26,45 @@ func key(pk, sk string) item { return item{"PK": str(pk), "SK": str(sk)} }
 func sitePK(id crm.SiteID) string { return "S#" + string(id) }
 
 func siteKey(id crm.SiteID) item                { return key(sitePK(id), "SITE") }
-func apiKeyKey(id crm.SiteID, hash string) item { return key(sitePK(id), "APIKEY#"+hash) }
-func formKey(id crm.SiteID, form string) item   { return key(sitePK(id), "FORM#"+form) }
-func sourceKey(id crm.SiteID, src string) item  { return key(sitePK(id), "SOURCE#"+src) }
+func apiKeyKey(id crm.SiteID, hash string) item { return key(sitePK(id), apiKeyPrefix+hash) }
+func formKey(id crm.SiteID, form string) item   { return key(sitePK(id), formPrefix+form) }
+func sourceKey(id crm.SiteID, src string) item  { return key(sitePK(id), sourcePrefix+src) }
+func memberKey(id crm.SiteID, m string) item    { return key(sitePK(id), memberPrefix+m) }
+
+const (
+	apiKeyPrefix = "APIKEY#"
+	formPrefix   = "FORM#"
+	sourcePrefix = "SOURCE#"
+	memberPrefix = "MEMBER#"
+)
+
+// teamKey is the one item that every change of who works for a site passes.
+func teamKey(id crm.SiteID) item { return key(sitePK(id), "TEAM") }
+
+func sessionPrefix(m string) string { return "SESSION#" + m + "#" }
+
+func sessionKey(id crm.SiteID, m, session string) item {
+	return key(sitePK(id), sessionPrefix(m)+session)
+}
+
+// auditPK holds the site's audit log; the guard lets nothing change or remove
+// what stands in it.
+func auditPK(id crm.SiteID) string { return sitePK(id) + "#L" }
+
+// personPK holds what a person has across sites: in which ones they work, and
+// sign-ins that wait for their code. Its name is a hash of the address.
+func personPK(p member.Person) string { return "P#" + string(p) }
+
+// clientPK holds the counters of a network that sign-ins come from.
+func clientPK(c member.Client) string { return "N#" + string(c) }
+
+const membershipPrefix = "SITE#"
+
+func membershipKey(p member.Person, id crm.SiteID) item {
+	return key(personPK(p), membershipPrefix+string(id))
+}
+
+func signInKey(p member.Person, id string) item { return key(personPK(p), "SIGNIN#"+id) }
 
 func shardPK(id crm.SiteID, shard int) string { return fmt.Sprintf("%s#C#%02d", sitePK(id), shard) }
 
@@ -59,9 +96,9 @@ func onceKey(id crm.SiteID, principal, k string) item {
 	return key(sitePK(id)+"#K#"+principal, k)
 }
 
-// within reports whether a partition key is the site's.
-func within(id crm.SiteID, pk string) bool {
-	rest, ok := strings.CutPrefix(pk, sitePK(id))
+// within reports whether a partition key is the one of a realm or below it.
+func within(prefix, pk string) bool {
+	rest, ok := strings.CutPrefix(pk, prefix)
 	return ok && (rest == "" || rest[0] == '#')
 }
 

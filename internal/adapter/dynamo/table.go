@@ -46,8 +46,8 @@ type Book struct {
 func (t *Table) Book(s site.Site) *Book { return &Book{t: t, site: s} }
 
 // get reads one item, strongly consistent; nil if there is none.
-func (t *Table) get(ctx context.Context, id crm.SiteID, k item) (item, error) {
-	out, err := t.db.GetItem(withSite(ctx, id), &dynamodb.GetItemInput{
+func (t *Table) get(ctx context.Context, r realm, k item) (item, error) {
+	out, err := t.db.GetItem(bound(ctx, r), &dynamodb.GetItemInput{
 		TableName: t.name, Key: k, ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
@@ -58,7 +58,7 @@ func (t *Table) get(ctx context.Context, id crm.SiteID, k item) (item, error) {
 
 // getAll reads items, strongly consistent, by mapKey; absent ones are not in the
 // map. No key may stand twice.
-func (t *Table) getAll(ctx context.Context, id crm.SiteID, keys []item) (map[string]item, error) {
+func (t *Table) getAll(ctx context.Context, r realm, keys []item) (map[string]item, error) {
 	found := make(map[string]item, len(keys))
 	for part := range slices.Chunk(keys, 100) { // what one request takes
 		ask := map[string]types.KeysAndAttributes{*t.name: {Keys: part, ConsistentRead: aws.Bool(true)}}
@@ -68,7 +68,7 @@ func (t *Table) getAll(ctx context.Context, id crm.SiteID, keys []item) (map[str
 					return nil, err
 				}
 			}
-			out, err := t.db.BatchGetItem(withSite(ctx, id), &dynamodb.BatchGetItemInput{RequestItems: ask})
+			out, err := t.db.BatchGetItem(bound(ctx, r), &dynamodb.BatchGetItemInput{RequestItems: ask})
 			if err != nil {
 				return nil, fmt.Errorf("reading %d items: %w", len(part), err)
 			}
@@ -93,7 +93,7 @@ type query struct {
 	fields          string // projection, empty for all
 }
 
-func (t *Table) query(ctx context.Context, id crm.SiteID, q query) (items []item, next item, err error) {
+func (t *Table) query(ctx context.Context, r realm, q query) (items []item, next item, err error) {
 	in := &dynamodb.QueryInput{
 		TableName:                 t.name,
 		ConsistentRead:            aws.Bool(true),
@@ -114,7 +114,7 @@ func (t *Table) query(ctx context.Context, id crm.SiteID, q query) (items []item
 	if q.fields != "" {
 		in.ProjectionExpression = aws.String(q.fields)
 	}
-	out, err := t.db.Query(withSite(ctx, id), in)
+	out, err := t.db.Query(bound(ctx, r), in)
 	if err != nil {
 		return nil, nil, fmt.Errorf("querying: %w", err)
 	}
@@ -123,10 +123,10 @@ func (t *Table) query(ctx context.Context, id crm.SiteID, q query) (items []item
 
 // queryPage reads limit+1 items, over as many pages of 1 MB as they take, so that
 // the caller sees whether there are more.
-func (t *Table) queryPage(ctx context.Context, id crm.SiteID, q query, limit int) (items []item, err error) {
+func (t *Table) queryPage(ctx context.Context, r realm, q query, limit int) (items []item, err error) {
 	for {
 		q.limit = int32(limit + 1 - len(items))
-		page, next, err := t.query(ctx, id, q)
+		page, next, err := t.query(ctx, r, q)
 		if err != nil {
 			return nil, err
 		}
@@ -146,8 +146,8 @@ func (*lost) Error() string { return "a condition did not hold" }
 // commit stores all writes or none. One write is a plain conditional request,
 // which costs half. A *lost error names the conditions that failed; conflicts
 // with another transaction are tried again here.
-func (t *Table) commit(ctx context.Context, id crm.SiteID, writes ...types.TransactWriteItem) error {
-	ctx = withSite(ctx, id)
+func (t *Table) commit(ctx context.Context, r realm, writes ...types.TransactWriteItem) error {
+	ctx = bound(ctx, r)
 	if len(writes) == 1 {
 		return t.commitOne(ctx, writes[0])
 	}
