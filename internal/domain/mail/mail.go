@@ -140,10 +140,38 @@ func checkAttachments(m *Message) error {
 	return nil
 }
 
-// Marketing reports whether the mail is one that a person can stop: such a mail
-// is not sent to who unsubscribed. All mails of today answer something that the
-// reader asked for, or are written to one person.
-func (t Template) Marketing() bool { return false }
+// Class is what a mail is for, which decides whether an address may still get it.
+type Class int
+
+const (
+	Service  Class = iota // answers what its reader asked for; always goes
+	Personal              // from a person to a person
+)
+
+// Class is the template's. None is for many at once: newsletters come later, and
+// with a class of their own.
+func (t Template) Class() Class {
+	if t == FromMember {
+		return Personal
+	}
+	return Service
+}
+
+// Suppression is why a site may not write to an address.
+type Suppression string
+
+const (
+	Unsubscribed Suppression = "unsubscribed"
+	Bounced      Suppression = "bounced"
+	Complained   Suppression = "complained"
+	Erased       Suppression = "erased"
+)
+
+// Stops reports whether an address that is suppressed like this takes no mail of
+// the class. Who left a newsletter may still be answered by a person.
+func (s Suppression) Stops(c Class) bool {
+	return c != Service && s != "" && s != Unsubscribed
+}
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
