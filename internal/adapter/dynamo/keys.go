@@ -96,6 +96,12 @@ func onceKey(id crm.SiteID, principal, k string) item {
 	return key(sitePK(id)+"#K#"+principal, k)
 }
 
+// quotaKey is the bucket of a principal: an API key, a member, or a hash where
+// the principal is an address.
+func quotaKey(id crm.SiteID, principal, limit string) item {
+	return key(sitePK(id)+"#Q#"+principal, limit)
+}
+
 // within reports whether a partition key is the one of a realm or below it.
 func within(prefix, pk string) bool {
 	rest, ok := strings.CutPrefix(pk, prefix)
