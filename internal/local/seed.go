@@ -24,7 +24,7 @@ func Seed(ctx context.Context, s *services.Stack, apiURL string) (services.Run, 
 		return services.Run{}, err
 	}
 	demo, err := makeSite(ctx, table, apiURL, wanted{
-		prefix: "demo", name: "Bakkerij Demo", country: "NL", language: "nl",
+		prefix: "demo", name: "Bakkerij Demo", country: "NL", language: "nl", calls: 6000, // for load runs on it
 		form: site.Form{ID: "contact", Name: "Contact"}, secrets: newSecrets(),
 	})
 	if err != nil {
@@ -49,6 +49,7 @@ func Seed(ctx context.Context, s *services.Stack, apiURL string) (services.Run, 
 type wanted struct {
 	prefix                  string // the site's id begins with it; a–z and digits, at most 18
 	name, country, language string
+	calls                   int               // API calls a minute of each key; 0 for the usual limit
 	form                    site.Form         // its id without the site's
 	secrets                 map[string]string // kind of shop connection → what signs its webhooks
 }
@@ -65,7 +66,7 @@ type made struct {
 // its shop connections.
 func makeSite(ctx context.Context, table *dynamo.Table, apiURL string, w wanted) (made, error) {
 	now := time.Now().UTC()
-	s := site.Site{ID: crm.SiteID(w.prefix + hex.EncodeToString(random(4))), Name: w.name, Secret: random(32), Shards: 4,
+	s := site.Site{ID: crm.SiteID(w.prefix + hex.EncodeToString(random(4))), Name: w.name, Secret: random(32), Shards: 4, Calls: w.calls,
 		Country: w.country, Language: w.language, CreatedAt: now}
 	if err := table.PutSite(ctx, s); err != nil {
 		return made{}, fmt.Errorf("making the site %s: %w", w.name, err)

@@ -122,7 +122,7 @@ func (b *Book) Create(ctx context.Context, c contact.Contact, once *contact.Once
 			return c, false, err
 		}
 		if once != nil {
-			writes = append(writes, b.onceWrite(once, &c))
+			writes = append(writes, b.onceWrite(once, c))
 		}
 		err = b.t.commit(ctx, b.site.ID, writes...)
 		var l *lost

@@ -228,26 +228,3 @@ func (b *Book) Each(ctx context.Context, visit func(*contact.Contact) error) err
 	})
 	return g.Wait()
 }
-
-// GetAll implements transfer.Contacts.
-func (b *Book) GetAll(ctx context.Context, ids []crm.ContactID) ([]contact.Contact, error) {
-	keys := make([]item, len(ids))
-	for i, id := range ids {
-		keys[i] = slotKey(&b.site, id)
-	}
-	found, err := b.t.getAll(ctx, b.site.ID, keys)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]contact.Contact, 0, len(ids))
-	for _, k := range keys {
-		c, ok, err := contactOf(found[mapKey(k)])
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, c)
-		}
-	}
-	return out, nil
-}

@@ -26,6 +26,7 @@ type siteRecord struct {
 	CreatedAt time.Time `json:"created_at"`
 
 	Plan       plan.Plan         `json:"plan,omitempty"`
+	Calls      int               `json:"calls,omitempty"`
 	LockScope  contact.LockScope `json:"lock_scope,omitempty"`
 	Automation automationRecord  `json:"automation,omitzero"`
 	Statuses   []statusRecord    `json:"statuses,omitempty"`
@@ -46,7 +47,7 @@ type statusRecord struct {
 
 func siteRecordOf(s site.Site) siteRecord {
 	r := siteRecord{Name: s.Name, Secret: s.Secret, Shards: s.Shards, Country: s.Country, Language: s.Language, MaxTags: s.MaxTags,
-		CreatedAt: s.CreatedAt, Plan: s.Plan, LockScope: s.LockScope, Automation: automationRecord(s.Automation)}
+		CreatedAt: s.CreatedAt, Plan: s.Plan, Calls: s.Calls, LockScope: s.LockScope, Automation: automationRecord(s.Automation)}
 	for _, d := range s.Statuses {
 		r.Statuses = append(r.Statuses, statusRecord(d))
 	}
@@ -55,7 +56,7 @@ func siteRecordOf(s site.Site) siteRecord {
 
 func (r siteRecord) site(id crm.SiteID, version int64) site.Site {
 	s := site.Site{ID: id, Name: r.Name, Secret: r.Secret, Shards: r.Shards, Country: r.Country, Language: r.Language, MaxTags: r.MaxTags,
-		CreatedAt: r.CreatedAt, Plan: r.Plan, LockScope: r.LockScope, Automation: contact.Automation(r.Automation), Version: version}
+		CreatedAt: r.CreatedAt, Plan: r.Plan, Calls: r.Calls, LockScope: r.LockScope, Automation: contact.Automation(r.Automation), Version: version}
 	for _, d := range r.Statuses {
 		s.Statuses = append(s.Statuses, contact.StatusDef(d))
 	}

@@ -81,3 +81,17 @@ type Row struct {
 	Country, Language    string
 	CreatedAt, UpdatedAt time.Time
 }
+
+// MaxBatch is how many contacts one request gets or makes.
+const MaxBatch = 25
+
+// Batch reads and makes several contacts in one request.
+type Batch interface {
+	// GetAll reads contacts as Get does, in the order of the ids; what is not there
+	// is a contact without an id.
+	GetAll(ctx context.Context, ids []crm.ContactID) ([]Contact, error)
+
+	// CreateAll stores all of the contacts or none, as Create does with one.
+	// crm.Conflict with a fault for each that is known already.
+	CreateAll(ctx context.Context, cs []Contact, once *Once) (_ []Contact, replayed bool, err error)
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code is what a program reads of an error. Each code has one HTTP status, in
@@ -24,7 +25,8 @@ const (
 	TooLarge             Code = "too-large" // over a stated limit
 	Gone                 Code = "gone"      // was here and takes nothing any more
 	Unsupported          Code = "unsupported-media-type"
-	PlanRequired         Code = "plan-required" // the site's plan lacks it; Plan names one that has it
+	Quota                Code = "quota-exceeded" // too many calls; Wait says for how long
+	PlanRequired         Code = "plan-required"  // the site's plan lacks it; Plan names one that has it
 )
 
 // A Fault is one thing wrong with the input.
@@ -39,9 +41,10 @@ type Error struct {
 	Code   Code
 	Detail string
 	Faults []Fault
-	Holder ContactID // Conflict: the contact that has the identity
-	Plan   string    // PlanRequired: the smallest plan that has it
-	Cause  error     // for the log only
+	Holder ContactID     // Conflict: the contact that has the identity
+	Wait   time.Duration // Quota: how long to wait
+	Plan   string        // PlanRequired: the smallest plan that has it
+	Cause  error         // for the log only
 }
 
 func (e *Error) Error() string {

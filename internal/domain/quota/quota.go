@@ -26,8 +26,17 @@ type Limit struct {
 	Block  int           // calls taken at once; at most Burst
 }
 
-// API is the limit of an API key or a member's session.
-var API = Limit{Name: "default", Burst: 600, Window: time.Minute, Free: 20, Block: 20}
+// Calls is what an API key or a member may ask a minute where the site has no
+// limit of its own.
+const Calls = 600
+
+// PerMinute is the limit of each API key and member of a site; 0 means Calls.
+func PerMinute(calls int) Limit {
+	if calls <= 0 {
+		calls = Calls
+	}
+	return Limit{Name: "default", Burst: calls, Window: time.Minute, Free: min(20, calls/30), Block: max(1, calls/30)}
+}
 
 // each is the time in which one call comes back.
 func (l Limit) each() time.Duration { return l.Window / time.Duration(l.Burst) }
@@ -44,6 +53,9 @@ func (l Limit) Take(tat, now time.Time, n int) (next time.Time, wait time.Durati
 	}
 	return next, 0, true
 }
+
+// Full is how long a bucket with left calls takes to be full again.
+func (l Limit) Full(left int) time.Duration { return time.Duration(l.Burst-left) * l.each() }
 
 // Left is how many calls fit at an arrival time.
 func (l Limit) Left(tat, now time.Time) int {

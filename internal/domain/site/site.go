@@ -27,6 +27,7 @@ type Site struct {
 	Language  string // "nl" or "en": what its visitors read
 	MaxTags   int    // tags a contact may have; 0 means contact.MaxTags
 	Plan      plan.Plan
+	Calls     int // API calls a minute of each key and member; 0 means quota.Calls. The operator sets it
 	CreatedAt time.Time
 
 	LockScope  contact.LockScope // empty: contact.LockContact

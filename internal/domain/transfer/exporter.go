@@ -134,12 +134,17 @@ func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, j Jo
 	} else {
 		ids := slices.Clone(j.IDs)
 		slices.Sort(ids)
+		seen := make(map[crm.ContactID]bool, len(ids)) // the id of a merged contact gives its primary again
 		for part := range slices.Chunk(slices.Compact(ids), 100) {
 			list, err := b.GetAll(ctx, part)
 			if err != nil {
 				return rows, err
 			}
 			for i := range list {
+				if list[i].ID == "" || seen[list[i].ID] {
+					continue
+				}
+				seen[list[i].ID] = true
 				if err := visit(&list[i]); err != nil {
 					return rows, err
 				}

@@ -158,7 +158,8 @@ type Contacts interface {
 	// the call exactly once, in no order, from one goroutine. Memory is bounded.
 	Each(ctx context.Context, visit func(*contact.Contact) error) error
 
-	// GetAll reads contacts by id, absent ones left out; at most 100 ids.
+	// GetAll reads contacts by id, in their order; what is not there is a contact
+	// without an id. At most 100 ids.
 	GetAll(ctx context.Context, ids []crm.ContactID) ([]contact.Contact, error)
 }
 

@@ -34,10 +34,10 @@ func newAPI(mux *http.ServeMux) huma.API {
 
 // serve puts the wrapper around the operations that add registers; their bodies
 // have at most maxBody bytes.
-func serve(dir site.Directory, clock crm.Clock, maxBody int64, add func(huma.API)) http.Handler {
+func serve(dir Callers, clock crm.Clock, maxBody int64, add func(huma.API)) http.Handler {
 	mux := http.NewServeMux()
 	add(newAPI(mux))
-	return Logged(authenticate(dir, clock, limitBody(maxBody, routed(mux))))
+	return Logged(authenticate(dir, clock, metered(dir, clock, limitBody(maxBody, routed(mux)))))
 }
 
 // operation registers a handler that needs a scope. Its error, if any, becomes
@@ -45,7 +45,7 @@ func serve(dir site.Directory, clock crm.Clock, maxBody int64, add func(huma.API
 func operation[I, O any](api huma.API, scope site.Scope, op huma.Operation, handle func(context.Context, caller, *I) (*O, error)) {
 	op.Middlewares = append(op.Middlewares, requires(scope))
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
-		http.StatusUnprocessableEntity, http.StatusInternalServerError)
+		http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError)
 	op.Description += "\n\nNeeds the permission `" + string(scope) + "`."
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, callerOf(ctx), in)

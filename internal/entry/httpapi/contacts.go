@@ -23,12 +23,13 @@ import (
 // ContactBook is what the contacts API needs of a site's book.
 type ContactBook interface {
 	contact.Book
+	contact.Batch
 	Orders(ctx context.Context, id crm.ContactID) ([]order.Order, error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }
 
 // Contacts is the API for contacts, and the OpenAPI description of the whole API.
-func Contacts(dir site.Directory, open func(site.Site) ContactBook, clock crm.Clock) http.Handler {
+func Contacts(dir Callers, open func(site.Site) ContactBook, clock crm.Clock) http.Handler {
 	api := serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, contactsAPI{open, clock}) })
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
@@ -200,6 +201,7 @@ func addContacts(api huma.API, h contactsAPI) {
 		Description: "The contact and its timeline go; orders stay without personal data. Needs `If-Match` with the contact's ETag.",
 		Errors:      []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
 	}, h.delete)
+	addBatch(api, h)
 	addLocks(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-timeline", Method: http.MethodGet, Path: "/v1/contacts/{id}/timeline", Tags: tags,

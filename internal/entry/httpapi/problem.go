@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -60,6 +61,7 @@ var kinds = map[crm.Code]struct {
 	crm.TooLarge:             {http.StatusRequestEntityTooLarge, "The request is too large"},
 	crm.Gone:                 {http.StatusGone, "It is no longer here"},
 	crm.Unsupported:          {http.StatusUnsupportedMediaType, "This content type is not read here"},
+	crm.Quota:                {http.StatusTooManyRequests, "Too many calls"},
 	crm.PlanRequired:         {http.StatusForbidden, "The plan of this site lacks this"},
 }
 
@@ -106,6 +108,10 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
+	}
+	var e *crm.Error
+	if errors.As(err, &e) && e.Wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.Wait.Seconds()))))
 	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client is gone if this fails

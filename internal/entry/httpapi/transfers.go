@@ -26,12 +26,12 @@ type Transfers struct {
 }
 
 // Imports is the API that starts imports and tells how they go.
-func Imports(dir site.Directory, t Transfers) http.Handler {
+func Imports(dir Callers, t Transfers) http.Handler {
 	return serve(dir, t.Clock, MaxBody, func(a huma.API) { addImports(a, t) })
 }
 
 // Exports is the API that asks for exports and hands out their links.
-func Exports(dir site.Directory, t Transfers) http.Handler {
+func Exports(dir Callers, t Transfers) http.Handler {
 	return serve(dir, t.Clock, maxExportBody, func(a huma.API) { addExports(a, t) })
 }
 
