@@ -52,6 +52,9 @@ type bodyRecord struct {
 	Birth    string                  `json:"bd,omitempty"`
 	Gender   string                  `json:"g,omitempty"`
 	VAT      string                  `json:"vat,omitempty"`
+	Fiscal   string                  `json:"fnr,omitempty"`
+	Channel  string                  `json:"pc,omitempty"`
+	Phones   []string                `json:"ps,omitempty"`
 	Note     string                  `json:"no,omitempty"`
 	Main     *[6]string              `json:"a,omitempty"`
 	Billing  *[6]string              `json:"ab,omitempty"`
@@ -136,7 +139,7 @@ func pack(c *contact.Contact) (packed, error) {
 	r := bodyRecord{
 		Email: c.Email, Emails: c.Emails, External: c.ExternalIDs, First: c.FirstName, Last: c.LastName,
 		Company: c.Company, Phone: c.Phone, Mobile: c.Mobile, Website: c.Website, Language: c.Language,
-		Birth: c.BirthDate, Gender: c.Gender, VAT: c.VATNumber, Note: c.Note,
+		Birth: c.BirthDate, Gender: c.Gender, VAT: c.VATNumber, Fiscal: c.FiscalNumber, Channel: c.PreferredChannel, Phones: c.Phones, Note: c.Note,
 		Main: packAddress(c.Address), Billing: packAddress(c.BillingAddress), Shipping: packAddress(c.ShippingAddress),
 		Status: c.Status, Manual: c.StatusManual, Tags: c.Tags, Orders: c.Figures.Orders, Revenue: c.Figures.Revenue,
 		FirstAt: micros(c.Figures.FirstAt), LastAt: micros(c.Figures.LastAt), Source: c.Origin.Source,
@@ -234,7 +237,8 @@ func contactOf(it item) (c contact.Contact, ok bool, err error) {
 		Email: r.Email, Emails: r.Emails, ExternalIDs: r.External,
 		Details: contact.Details{
 			FirstName: r.First, LastName: r.Last, Company: r.Company, Phone: r.Phone, Mobile: r.Mobile,
-			Website: r.Website, Language: r.Language, BirthDate: r.Birth, Gender: r.Gender, VATNumber: r.VAT, Note: r.Note,
+			Website: r.Website, Language: r.Language, BirthDate: r.Birth, Gender: r.Gender, VATNumber: r.VAT, FiscalNumber: r.Fiscal,
+			PreferredChannel: r.Channel, Phones: r.Phones, Note: r.Note,
 			Address: unpackAddress(r.Main), BillingAddress: unpackAddress(r.Billing), ShippingAddress: unpackAddress(r.Shipping),
 		},
 		Status: r.Status, StatusManual: r.Manual, Tags: r.Tags, Consent: r.Consent,

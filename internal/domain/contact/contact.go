@@ -51,12 +51,15 @@ type Contact struct {
 type Details struct {
 	FirstName, LastName string
 	Company             string
-	Phone, Mobile       string // E.164 where readable, else as typed
+	Phone, Mobile       string   // E.164 where readable, else as typed
+	Phones              []string // further ones, each once and in their own order; never changed in place
 	Website             string
 	Language            string // BCP 47, e.g. "nl" or "nl-BE"
 	BirthDate           string // YYYY-MM-DD
 	Gender              string
-	VATNumber           string
+	VATNumber           string // as its country writes it where readable, else as typed
+	FiscalNumber        string
+	PreferredChannel    string // how the person likes to be reached, one of Channels
 	Note                string // a remark, plain text
 	Address             Address
 	BillingAddress      Address
@@ -106,12 +109,16 @@ const (
 // Consents lists them from weakest to strongest.
 var Consents = []Consent{ConsentNever, ConsentPending, ConsentSubscribed, ConsentUnsubscribed}
 
+// Channels are the ways to reach a person that they may prefer.
+var Channels = []string{"email", "phone", "sms", "whatsapp", "post"}
+
 // Limits of one contact.
 const (
 	MaxTags     = 250
 	MaxTag      = 100 // characters
 	MaxEmails   = 10
 	MaxExternal = 20
+	MaxPhones   = 10 // besides phone and mobile
 )
 
 // Identities are what the contact is known by, the main address first, each once.

@@ -29,6 +29,8 @@ func TestFactsEndTheSameInAnyOrder(t *testing.T) {
 			f.FirstName, f.LastName = pick("", "Jan", "Piet"), pick("", "Vries")
 			f.Company, f.Phone = pick("", "X", "Y"), pick("", "1", "2")
 			f.Address = Address{Street: pick("", "Kade 1", "Kade 2"), City: pick("", "Gent")}
+			f.Phones = pick2(r, "+31201", "+31202", "toestel")
+			f.VATNumber, f.FiscalNumber, f.PreferredChannel = pick("", "BE1", "BE2"), pick("", "7"), pick("", "sms", "post")
 			f.Consent = Consent(pick("", "pending", "subscribed", "unsubscribed"))
 			f.Status = Status(pick("", "customer"))
 			facts[i] = f
@@ -50,6 +52,16 @@ func TestFactsEndTheSameInAnyOrder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// pick2 is some of the options.
+func pick2(r *rand.Rand, options ...string) (out []string) {
+	for _, o := range options {
+		if r.IntN(3) == 0 {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 func TestEnrichRules(t *testing.T) {

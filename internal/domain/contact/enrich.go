@@ -53,6 +53,7 @@ type Effect struct {
 // New makes the contact that the facts are about. It has no id yet: the book
 // gives it one when it stores it.
 func New(f Facts, now time.Time) Contact {
+	f.Phones = joinPhones(nil, f.Phones)
 	c := Contact{
 		Email:     f.Email,
 		Details:   f.Details,
@@ -139,6 +140,14 @@ func (c *Contact) enrichUnit(u *unit, f *Facts) Effect {
 	said := u.strength(&f.Details)
 	if said == 0 {
 		return Effect{}
+	}
+	if u.joins {
+		all := joinPhones(c.Phones, f.Phones)
+		if slices.Equal(all, c.Phones) {
+			return Effect{}
+		}
+		c.Phones = all
+		return Effect{Visible: true, Dirty: true}
 	}
 	has := u.strength(&c.Details)
 	stamp := c.stamp(u.name)
@@ -282,6 +291,7 @@ func TextFields() []string {
 	for i := range fields {
 		out = append(out, fields[i].name)
 	}
+	out = append(out, phoneField.name)
 	for _, prefix := range []string{"", "billing_", "shipping_"} {
 		for _, f := range addressFields {
 			out = append(out, prefix+f.name)

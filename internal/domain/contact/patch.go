@@ -33,6 +33,8 @@ type Patch struct {
 	FirstName, LastName, Company             Opt[string]
 	Phone, Mobile, Website, Language         Opt[string]
 	BirthDate, Gender, VATNumber, Note       Opt[string]
+	FiscalNumber, PreferredChannel           Opt[string]
+	Phones                                   Opt[[]string]
 	Address, BillingAddress, ShippingAddress Opt[*AddressPatch] // nil clears
 	Status                                   Opt[Status]
 	Tags                                     Opt[[]string]
@@ -51,21 +53,30 @@ type field struct {
 	max   int
 	at    func(*Details) *string
 	clean func(v, country string) (string, error)
+	check func(v, country string) error // refuses by hand what clean leaves as typed; country may be empty
 }
 
 var fields = []field{
-	{"first_name", 200, func(d *Details) *string { return &d.FirstName }, nil},
-	{"last_name", 200, func(d *Details) *string { return &d.LastName }, nil},
-	{"company", 300, func(d *Details) *string { return &d.Company }, nil},
-	{"phone", 100, func(d *Details) *string { return &d.Phone }, cleanPhone},
-	{"mobile", 100, func(d *Details) *string { return &d.Mobile }, cleanPhone},
-	{"website", 2000, func(d *Details) *string { return &d.Website }, cleanWebsite},
-	{"language", 35, func(d *Details) *string { return &d.Language }, cleanLanguage},
-	{"birth_date", 10, func(d *Details) *string { return &d.BirthDate }, cleanDate},
-	{"gender", 50, func(d *Details) *string { return &d.Gender }, nil},
-	{"vat_number", 50, func(d *Details) *string { return &d.VATNumber }, nil},
-	{"note", 5000, func(d *Details) *string { return &d.Note }, nil},
+	{"first_name", 200, func(d *Details) *string { return &d.FirstName }, nil, nil},
+	{"last_name", 200, func(d *Details) *string { return &d.LastName }, nil, nil},
+	{"company", 300, func(d *Details) *string { return &d.Company }, nil, nil},
+	{"phone", 100, func(d *Details) *string { return &d.Phone }, cleanPhone, nil},
+	{"mobile", 100, func(d *Details) *string { return &d.Mobile }, cleanPhone, nil},
+	{"website", 2000, func(d *Details) *string { return &d.Website }, cleanWebsite, nil},
+	{"language", 35, func(d *Details) *string { return &d.Language }, cleanLanguage, nil},
+	{"birth_date", 10, func(d *Details) *string { return &d.BirthDate }, cleanDate, nil},
+	{"gender", 50, func(d *Details) *string { return &d.Gender }, nil, nil},
+	{"vat_number", 50, func(d *Details) *string { return &d.VATNumber }, cleanVAT, checkVAT},
+	{"fiscal_number", 50, func(d *Details) *string { return &d.FiscalNumber }, nil, nil},
+	{"preferred_channel", 30, func(d *Details) *string { return &d.PreferredChannel }, cleanChannel, nil},
+	{"note", 5000, func(d *Details) *string { return &d.Note }, nil, nil},
 }
+
+// phoneField is the list of further phones; its limit is that of one of them.
+var phoneField = struct {
+	name string
+	max  int
+}{"phones", 100}
 
 type addressField struct {
 	name string
@@ -85,7 +96,7 @@ var addressFields = []addressField{
 
 func (p *Patch) texts() []*Opt[string] { // in the order of fields
 	return []*Opt[string]{&p.FirstName, &p.LastName, &p.Company, &p.Phone, &p.Mobile, &p.Website,
-		&p.Language, &p.BirthDate, &p.Gender, &p.VATNumber, &p.Note}
+		&p.Language, &p.BirthDate, &p.Gender, &p.VATNumber, &p.FiscalNumber, &p.PreferredChannel, &p.Note}
 }
 
 // Policy is what of the site's settings the rules need.
@@ -167,28 +178,35 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 }
 
 func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) (refused error) {
-	country := c.Address.Country
-	if p.Address.Set && p.Address.Value != nil && p.Address.Value.Country.Set {
-		country = p.Address.Value.Country.Value
-	}
-	if len(country) != 2 {
-		country = pol.Country
-	}
+	applyAddress("address", p.Address, &c.Address, faults)
+	applyAddress("billing_address", p.BillingAddress, &c.BillingAddress, faults)
+	applyAddress("shipping_address", p.ShippingAddress, &c.ShippingAddress, faults)
+	country := known(c.Address.Country, pol.Country)
 	for i, o := range p.texts() {
 		if !o.Set {
 			continue
 		}
 		f := &fields[i]
-		v, err := f.value(o.Value, country)
+		if o.Value == *f.at(&c.Details) { // what a source said may be sent back as it was read
+			continue
+		}
+		of := country
+		if f.check != nil { // the company's
+			of = known(c.BillingAddress.Country, country)
+		}
+		v, err := f.value(o.Value, of)
+		if err == nil && v != "" && f.check != nil {
+			err = f.check(v, known(c.BillingAddress.Country, c.Address.Country))
+		}
 		if err != nil {
 			faults.Add("/"+f.name, "%s", err)
 			continue
 		}
 		*f.at(&c.Details) = v
 	}
-	applyAddress("address", p.Address, &c.Address, faults)
-	applyAddress("billing_address", p.BillingAddress, &c.BillingAddress, faults)
-	applyAddress("shipping_address", p.ShippingAddress, &c.ShippingAddress, faults)
+	if p.Phones.Set {
+		c.applyPhones(p.Phones.Value, country, faults)
+	}
 	if p.Email.Set {
 		c.Email = ""
 		if p.Email.Value != "" {
@@ -269,6 +287,31 @@ func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) (refused error)
 	return refused
 }
 
+func (c *Contact) applyPhones(phones []string, country string, faults *crm.Faults) {
+	if len(phones) > MaxPhones {
+		faults.Add("/phones", "a contact has at most %d further phones; these are %d", MaxPhones, len(phones))
+		return
+	}
+	var list []string
+	for i, v := range phones {
+		if err := checkText(v, phoneField.max); err != nil {
+			faults.Add(fmt.Sprintf("/phones/%d", i), "%s", err)
+		} else if v = CleanPhone(v, country); v != "" {
+			list = append(list, v)
+		}
+	}
+	c.Phones = joinPhones(nil, list)
+}
+
+// known is the first of the countries that is a code.
+func known(countries ...string) string {
+	i := slices.IndexFunc(countries, func(c string) bool { return len(c) == 2 })
+	if i < 0 {
+		return ""
+	}
+	return countries[i]
+}
+
 func (p Policy) maxTags() int {
 	if p.MaxTags > 0 {
 		return p.MaxTags
@@ -336,6 +379,23 @@ func cleanLanguage(v, _ string) (string, error) {
 	return t.String(), nil
 }
 
+// channelWords are how files and forms call the ways to reach somebody, in
+// Dutch, English, German and French.
+var channelWords = map[string]string{"e-mail": "email", "mail": "email", "courriel": "email",
+	"telephone": "phone", "telefoon": "phone", "bellen": "phone", "call": "phone", "telefon": "phone", "téléphone": "phone",
+	"text": "sms", "letter": "post", "brief": "post", "per post": "post", "courrier": "post", "poste": "post", "whats app": "whatsapp"}
+
+func cleanChannel(v, _ string) (string, error) {
+	w := strings.ToLower(Trim(v))
+	if c, ok := channelWords[w]; ok {
+		w = c
+	}
+	if !slices.Contains(Channels, w) {
+		return "", fmt.Errorf("a preferred channel is one of %s", join(Channels))
+	}
+	return w, nil
+}
+
 func cleanWebsite(v, _ string) (string, error) {
 	if strings.ContainsFunc(v, unicode.IsSpace) {
 		return "", fmt.Errorf("a web address has no blanks")
@@ -372,6 +432,9 @@ func (d *Details) SetText(name, v, country string) error {
 			return err
 		}
 	}
+	if name == phoneField.name {
+		return d.setPhones(v, country)
+	}
 	f, of := addressPart(name)
 	if f == nil {
 		return fmt.Errorf("there is no field %s", name)
@@ -386,6 +449,43 @@ func (d *Details) SetText(name, v, country string) error {
 	return nil
 }
 
+// setPhones adds the numbers of a cell, divided by semicolons.
+func (d *Details) setPhones(v, country string) error {
+	list := splitList(v)
+	for i := range list {
+		if err := checkText(list[i], phoneField.max); err != nil {
+			return err
+		}
+		list[i] = CleanPhone(list[i], country)
+	}
+	list = slices.DeleteFunc(list, func(p string) bool { return p == "" })
+	if len(list) > MaxPhones {
+		return fmt.Errorf("a contact has at most %d further phones; these are %d", MaxPhones, len(list))
+	}
+	d.Phones = joinPhones(d.Phones, list)
+	return nil
+}
+
+// AsTyped names the fields whose value could not be read and is kept as it was
+// typed: phones that are no number of their country, VAT numbers of no known form.
+func (d *Details) AsTyped() []string {
+	var out []string
+	for _, f := range []struct{ name, v string }{{"phone", d.Phone}, {"mobile", d.Mobile}} {
+		if f.v != "" && !isE164(f.v) {
+			out = append(out, f.name)
+		}
+	}
+	for i, p := range d.Phones {
+		if !isE164(p) {
+			out = append(out, fmt.Sprintf("phones/%d", i))
+		}
+	}
+	if n, _ := readVAT(d.VATNumber, ""); d.VATNumber != "" && n != d.VATNumber {
+		out = append(out, "vat_number")
+	}
+	return out
+}
+
 // TextAt is how to read a field by its name, as SetText sets it; nil for a name
 // there is not.
 func TextAt(name string) func(*Details) string {
@@ -396,6 +496,9 @@ func TextAt(name string) func(*Details) string {
 	}
 	if f, of := addressPart(name); f != nil {
 		return func(d *Details) string { return *f.at(of(d)) }
+	}
+	if name == phoneField.name {
+		return func(d *Details) string { return joinList(d.Phones) }
 	}
 	return nil
 }
@@ -437,6 +540,9 @@ func DetailsOf(texts map[string]string) (d Details) {
 		}
 		if f, of := addressPart(name); f != nil {
 			*f.at(of(&d)) = v
+		}
+		if name == phoneField.name {
+			d.Phones = splitList(v)
 		}
 	}
 	return d

@@ -1,6 +1,9 @@
 package contact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A unit is what freshness is kept for: a single field, or several that only
 // make sense together. Half an old address joined to half a new one is nobody's
@@ -11,6 +14,7 @@ type unit struct {
 	copy     func(dst, src *Details)
 	equal    func(a, b *Details) bool
 	text     func(*Details) string // for the last tie-break
+	joins    bool                  // what sources say is added to what is there
 }
 
 func text(name string, at func(*Details) *string) unit {
@@ -25,6 +29,22 @@ func text(name string, at func(*Details) *string) unit {
 		copy:  func(dst, src *Details) { *at(dst) = *at(src) },
 		equal: func(a, b *Details) bool { return *at(a) == *at(b) },
 		text:  func(d *Details) string { return *at(d) },
+	}
+}
+
+func phones() unit {
+	return unit{
+		name: phoneField.name,
+		strength: func(d *Details) int {
+			if len(d.Phones) == 0 {
+				return 0
+			}
+			return 2
+		},
+		copy:  func(dst, src *Details) { dst.Phones = src.Phones },
+		equal: func(a, b *Details) bool { return slices.Equal(a.Phones, b.Phones) },
+		text:  func(d *Details) string { return joinList(d.Phones) },
+		joins: true,
 	}
 }
 
@@ -68,11 +88,14 @@ var units = []unit{
 	text("company", func(d *Details) *string { return &d.Company }),
 	text("phone", func(d *Details) *string { return &d.Phone }),
 	text("mobile", func(d *Details) *string { return &d.Mobile }),
+	phones(),
 	text("website", func(d *Details) *string { return &d.Website }),
 	text("language", func(d *Details) *string { return &d.Language }),
 	text("birth_date", func(d *Details) *string { return &d.BirthDate }),
 	text("gender", func(d *Details) *string { return &d.Gender }),
 	text("vat_number", func(d *Details) *string { return &d.VATNumber }),
+	text("fiscal_number", func(d *Details) *string { return &d.FiscalNumber }),
+	text("preferred_channel", func(d *Details) *string { return &d.PreferredChannel }),
 	text("note", func(d *Details) *string { return &d.Note }),
 	address("address", func(d *Details) *Address { return &d.Address }),
 	address("billing_address", func(d *Details) *Address { return &d.BillingAddress }),

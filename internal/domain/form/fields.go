@@ -15,7 +15,7 @@ var allowed = func() map[string]bool {
 	m := map[string]bool{}
 	for _, f := range []string{"email", "consent", "name", "first_name", "last_name_prefix",
 		"last_name", "company", "phone", "mobile", "website", "language",
-		"birth_date", "gender", "vat_number"} {
+		"birth_date", "gender", "vat_number", "fiscal_number", "preferred_channel", "phones"} {
 		m[f] = true
 	}
 	for _, f := range []string{"street", "street_2", "house_number", "house_number_suffix",

@@ -38,6 +38,9 @@ const (
 	FieldGender            Field = "gender"
 	FieldWebsite           Field = "website"
 	FieldVATNumber         Field = "vat_number"
+	FieldFiscalNumber      Field = "fiscal_number"
+	FieldChannel           Field = "preferred_channel"
+	FieldPhones            Field = "phones" // further phones
 	FieldTags              Field = "tags"
 	FieldStatus            Field = "status"
 	FieldConsent           Field = "consent" // to marketing mail; only from a column that says so
@@ -136,6 +139,14 @@ var names = map[Field]string{
 		tax vat number; tax id; tax number; btw; btw nummer; btw nr; btw id; btw identificatienummer; ust id; ust idnr; ust id nr; ust nr;
 		umsatzsteuer id; umsatzsteuer identifikationsnummer; umsatzsteuernummer; mwst nummer; mwst nr; steuernummer; uid nummer;
 		tva; n° tva; no tva; numéro de tva; n° de tva; tva intracommunautaire; numéro de tva intracommunautaire`,
+	FieldFiscalNumber: `fiscal number; fiscal code; tax code; codice fiscale; fiscaal nummer; nif; dni; rsin; steuernr;
+		numéro fiscal; identifiant fiscal; siret; siren`,
+	FieldChannel: `preferred channel; preferred communication; preferred contact method; contact preference; communication preference;
+		preferred method of contact; voorkeurskanaal; voorkeur contact; contactvoorkeur; communicatievoorkeur; gewenst contact;
+		bevorzugter kanal; bevorzugte kontaktart; kontaktpräferenz; canal préféré; moyen de contact préféré; préférence de contact`,
+	FieldPhones: `phones; further phones; other phones; other phone; phone 3; phone number 3; third phone; additional phone numbers;
+		overige telefoonnummers; telefoon 3; telefoonnummer 3; derde telefoon; andere telefoonnummers; weitere telefonnummern;
+		telefon 3; autres téléphones; téléphone 3`,
 	FieldTags: `tags; tag; tag names; labels; label; keywords; categories; category; group membership; trefwoorden; etiketten;
 		etiket; categorieën; categorie; schlagworte; schlagwörter; stichwörter; kategorien; kategorie; étiquettes; étiquette;
 		mots-clés; catégories; catégorie; libellés`,
@@ -491,7 +502,7 @@ func (l *Layout) settle() {
 		case FieldEmail, FieldEmail2, FieldEmail3:
 			choices = append(choices, FieldEmail, FieldEmail2, FieldEmail3)
 		case FieldPhone, FieldMobile:
-			choices = append(choices, FieldPhone, FieldMobile)
+			choices = append(choices, FieldPhone, FieldMobile, FieldPhones)
 		}
 		free := slices.IndexFunc(choices, func(f Field) bool { _, ok := taken[f]; return !ok })
 		if free < 0 {

@@ -39,6 +39,9 @@ func TestRecognise(t *testing.T) {
 		transfer.FieldBirthDate:         {"Birthday", "date_of_birth", "Geboortedatum", "Geburtsdatum", "Date de naissance", "DOB"},
 		transfer.FieldGender:            {"gender", "Geslacht", "Geschlecht", "Sexe"},
 		transfer.FieldWebsite:           {"Website", "Web Page", "Site web", "Website URL", "Homepage"},
+		transfer.FieldFiscalNumber:      {"Fiscal number", "Fiscaal nummer", "Codice fiscale", "Numéro fiscal", "SIRET"},
+		transfer.FieldChannel:           {"Preferred channel", "Voorkeurskanaal", "Bevorzugte Kontaktart", "Canal préféré"},
+		transfer.FieldPhones:            {"Phones", "Overige telefoonnummers", "Weitere Telefonnummern", "Autres téléphones", "Phone 3"},
 		transfer.FieldVATNumber:         {"VAT number", "BTW-nummer", "USt-IdNr.", "N° TVA", "Numéro de TVA", "taxvat", "BTW nr", "btw"},
 		transfer.FieldTags:              {"Tags", "TAGS", "Labels", "Étiquettes", "Schlagwörter", "Categories"},
 		transfer.FieldStatus:            {"Status", "Lead Status", "Statut"},
@@ -129,7 +132,7 @@ func TestGuess(t *testing.T) {
 		{"the same name twice", "email,email,email,email\n", 0, "email,email_2,email_3,"},
 		{"a numbered one without the first", "email 2,name\n", 0, "email_2,name"},
 		{"two phones", "Phone,Home Phone,Fax\n", 0, "phone,mobile,"},
-		{"three phones", "Mobile,Phone,Other Phone\n", 0, "mobile,phone,"},
+		{"three phones", "Mobile,Phone,Other Phone\n", 0, "mobile,phone,phones"},
 		{"the first company wins", "company_name,company,email\n", 0, "company,,email"},
 		{"a customer number is better than an id", "id,klantnummer,email\n", 0, ",external_id,email"},
 		{"Naam beside Voornaam", "Voornaam,Tussenvoegsel,Naam,E-mail\n", 0, "first_name,last_name_prefix,last_name,email"},
@@ -186,7 +189,7 @@ func TestFixtures(t *testing.T) {
 		want  string // header:field
 	}{
 		"atomic_crm_contacts_500.csv": {',', false, 500, `id:external_id first_name:first_name last_name:last_name gender:gender has_newsletter:consent status:status
-			tags:tags company_name:company email_work:email email_home:email_2 email_other:email_3 phone_work:phone phone_home:mobile`},
+			tags:tags company_name:company email_work:email email_home:email_2 email_other:email_3 phone_work:phone phone_home:mobile phone_other:phones`},
 		"bagisto_customers.csv":         {',', false, 3, "email:email first_name:first_name last_name:last_name phone:phone date_of_birth:birth_date gender:gender"},
 		"chatwoot_utf8_bom.csv":         {',', true, 1, "email:email name:name phone_number:phone"},
 		"curated_subscribers.csv":       {',', false, 20, "Email_Address:email Subscribed_at:created_at"},

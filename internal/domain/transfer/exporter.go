@@ -25,8 +25,8 @@ type Exporter struct {
 // recognises each by its name; those that it does not take (ids, figures,
 // moments) it leaves out by name as well.
 var ExportColumns = []string{
-	"id", "email", "email_2", "first_name", "last_name", "company", "phone", "mobile", "website", "language", "birth_date",
-	"gender", "vat_number", "street", "street_2", "postcode", "city", "region", "country",
+	"id", "email", "email_2", "first_name", "last_name", "company", "phone", "mobile", "phones", "website", "language", "birth_date",
+	"gender", "vat_number", "fiscal_number", "preferred_channel", "street", "street_2", "postcode", "city", "region", "country",
 	"billing_street", "billing_street_2", "billing_postcode", "billing_city", "billing_region", "billing_country",
 	"shipping_street", "shipping_street_2", "shipping_postcode", "shipping_city", "shipping_region", "shipping_country",
 	"status", "tags", "consent", "note", "external_id", "orders_count", "created_at", "updated_at",

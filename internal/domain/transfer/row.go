@@ -105,6 +105,8 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 				}
 				f.ExternalIDs = append(f.ExternalIDs, x)
 			}
+		case "preferred_channel": // a word for none of them says nothing
+			_ = f.Details.SetText(c.Field, v, country)
 		case "birth_date":
 			d, err := dateFrom(v)
 			if err != nil {

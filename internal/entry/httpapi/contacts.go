@@ -65,37 +65,41 @@ type originJSON struct {
 
 // ContactJSON is a contact in full.
 type contactJSON struct {
-	ID              crm.ContactID   `json:"id" example:"ct_0123456789abcdefghjkmnpqrs"`
-	Version         int64           `json:"version" doc:"Rises with each change; also the ETag" example:"3"`
-	Email           string          `json:"email" doc:"Main address; empty if there is none" example:"emma@voorbeeld.example"`
-	Emails          []string        `json:"emails" nullable:"false" doc:"Further addresses that find this contact"`
-	FirstName       string          `json:"first_name" example:"Emma"`
-	LastName        string          `json:"last_name" example:"de Vries"`
-	Company         string          `json:"company"`
-	Phone           string          `json:"phone" doc:"E.164 where it can be read, else as typed" example:"+31612345678"`
-	Mobile          string          `json:"mobile"`
-	Website         string          `json:"website"`
-	Language        string          `json:"language" doc:"BCP 47" example:"nl"`
-	BirthDate       string          `json:"birth_date" doc:"YYYY-MM-DD" example:"1985-03-31"`
-	Gender          string          `json:"gender"`
-	VATNumber       string          `json:"vat_number"`
-	Note            string          `json:"note"`
-	Address         addressJSON     `json:"address"`
-	BillingAddress  addressJSON     `json:"billing_address"`
-	ShippingAddress addressJSON     `json:"shipping_address"`
-	Status          contact.Status  `json:"status" doc:"lead, customer, vip, inactive or one that the site made" example:"lead"`
-	StatusManual    bool            `json:"status_manual" doc:"Given by hand: the automation leaves it until it is given back with \"status\": null"`
-	Tags            []string        `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
-	Consent         contact.Consent `json:"consent" doc:"never, pending, subscribed or unsubscribed" example:"subscribed"`
-	ExternalIDs     []string        `json:"external_ids" nullable:"false" doc:"Ids in other systems, source:id"`
-	OrdersCount     int             `json:"orders_count" doc:"Orders that count: not cancelled, failed, draft or test" example:"2"`
-	Revenue         []moneyJSON     `json:"revenue" nullable:"false" doc:"One sum a currency, refunds taken off"`
-	FirstOrderAt    *time.Time      `json:"first_order_at,omitempty"`
-	LastOrderAt     *time.Time      `json:"last_order_at,omitempty"`
-	Origin          originJSON      `json:"origin"`
-	Locked          *lockJSON       `json:"locked,omitempty" doc:"There if details were edited by hand; orders and forms then leave them, and what they say is an offer"`
-	CreatedAt       time.Time       `json:"created_at"`
-	UpdatedAt       time.Time       `json:"updated_at"`
+	ID               crm.ContactID   `json:"id" example:"ct_0123456789abcdefghjkmnpqrs"`
+	Version          int64           `json:"version" doc:"Rises with each change; also the ETag" example:"3"`
+	Email            string          `json:"email" doc:"Main address; empty if there is none" example:"emma@voorbeeld.example"`
+	Emails           []string        `json:"emails" nullable:"false" doc:"Further addresses that find this contact"`
+	FirstName        string          `json:"first_name" example:"Emma"`
+	LastName         string          `json:"last_name" example:"de Vries"`
+	Company          string          `json:"company"`
+	Phone            string          `json:"phone" doc:"E.164 where it can be read, else as typed" example:"+31612345678"`
+	Mobile           string          `json:"mobile"`
+	Phones           []string        `json:"phones" nullable:"false" doc:"Further phones, in the order of the numbers"`
+	AsTyped          []string        `json:"as_typed" nullable:"false" doc:"Which phones and VAT numbers could not be read and stand here as they were typed" example:"[\"phone\",\"phones/1\"]"`
+	Website          string          `json:"website"`
+	Language         string          `json:"language" doc:"BCP 47" example:"nl"`
+	BirthDate        string          `json:"birth_date" doc:"YYYY-MM-DD" example:"1985-03-31"`
+	Gender           string          `json:"gender"`
+	VATNumber        string          `json:"vat_number" doc:"As its country writes it where it can be read, else as typed" example:"NL000099998B57"`
+	FiscalNumber     string          `json:"fiscal_number" doc:"Any other number of a tax office"`
+	PreferredChannel string          `json:"preferred_channel" doc:"How the person likes to be reached: email, phone, sms, whatsapp, post, or empty" example:"whatsapp"`
+	Note             string          `json:"note"`
+	Address          addressJSON     `json:"address"`
+	BillingAddress   addressJSON     `json:"billing_address"`
+	ShippingAddress  addressJSON     `json:"shipping_address"`
+	Status           contact.Status  `json:"status" doc:"lead, customer, vip, inactive or one that the site made" example:"lead"`
+	StatusManual     bool            `json:"status_manual" doc:"Given by hand: the automation leaves it until it is given back with \"status\": null"`
+	Tags             []string        `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
+	Consent          contact.Consent `json:"consent" doc:"never, pending, subscribed or unsubscribed" example:"subscribed"`
+	ExternalIDs      []string        `json:"external_ids" nullable:"false" doc:"Ids in other systems, source:id"`
+	OrdersCount      int             `json:"orders_count" doc:"Orders that count: not cancelled, failed, draft or test" example:"2"`
+	Revenue          []moneyJSON     `json:"revenue" nullable:"false" doc:"One sum a currency, refunds taken off"`
+	FirstOrderAt     *time.Time      `json:"first_order_at,omitempty"`
+	LastOrderAt      *time.Time      `json:"last_order_at,omitempty"`
+	Origin           originJSON      `json:"origin"`
+	Locked           *lockJSON       `json:"locked,omitempty" doc:"There if details were edited by hand; orders and forms then leave them, and what they say is an offer"`
+	CreatedAt        time.Time       `json:"created_at"`
+	UpdatedAt        time.Time       `json:"updated_at"`
 }
 
 // rowJSON is a contact in a list.
@@ -130,26 +134,29 @@ type addressChange struct {
 
 // contactChange is the body of a create and of a merge patch.
 type contactChange struct {
-	Email           optional[string]         `json:"email,omitempty" doc:"Main address, at most 254 bytes" example:"emma@voorbeeld.example"`
-	Emails          optional[[]string]       `json:"emails,omitempty" doc:"Further addresses, at most 9"`
-	FirstName       optional[string]         `json:"first_name,omitempty" doc:"At most 200 characters" example:"Emma"`
-	LastName        optional[string]         `json:"last_name,omitempty" doc:"At most 200 characters" example:"de Vries"`
-	Company         optional[string]         `json:"company,omitempty" doc:"At most 300 characters"`
-	Phone           optional[string]         `json:"phone,omitempty" doc:"Any spelling; kept as E.164 where it can be read" example:"06 12345678"`
-	Mobile          optional[string]         `json:"mobile,omitempty"`
-	Website         optional[string]         `json:"website,omitempty"`
-	Language        optional[string]         `json:"language,omitempty" doc:"BCP 47" example:"nl"`
-	BirthDate       optional[string]         `json:"birth_date,omitempty" doc:"YYYY-MM-DD"`
-	Gender          optional[string]         `json:"gender,omitempty" doc:"Free text, at most 50 characters"`
-	VATNumber       optional[string]         `json:"vat_number,omitempty"`
-	Note            optional[string]         `json:"note,omitempty" doc:"Plain text, at most 5,000 characters"`
-	Address         optional[*addressChange] `json:"address,omitempty"`
-	BillingAddress  optional[*addressChange] `json:"billing_address,omitempty"`
-	ShippingAddress optional[*addressChange] `json:"shipping_address,omitempty"`
-	Status          optional[string]         `json:"status,omitempty" doc:"lead, customer, vip, inactive or one that the site made. Set by hand it stays; null gives it back to the automation"`
-	Tags            optional[[]string]       `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
-	Consent         optional[string]         `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
-	ExternalIDs     optional[[]string]       `json:"external_ids,omitempty" doc:"source:id, at most 20"`
+	Email            optional[string]         `json:"email,omitempty" doc:"Main address, at most 254 bytes" example:"emma@voorbeeld.example"`
+	Emails           optional[[]string]       `json:"emails,omitempty" doc:"Further addresses, at most 9"`
+	FirstName        optional[string]         `json:"first_name,omitempty" doc:"At most 200 characters" example:"Emma"`
+	LastName         optional[string]         `json:"last_name,omitempty" doc:"At most 200 characters" example:"de Vries"`
+	Company          optional[string]         `json:"company,omitempty" doc:"At most 300 characters"`
+	Phone            optional[string]         `json:"phone,omitempty" doc:"Any spelling; kept as E.164 where it can be read" example:"06 12345678"`
+	Mobile           optional[string]         `json:"mobile,omitempty"`
+	Phones           optional[[]string]       `json:"phones,omitempty" doc:"Further phones, at most 10; replaces the list" example:"[\"+31201234567\"]"`
+	Website          optional[string]         `json:"website,omitempty"`
+	Language         optional[string]         `json:"language,omitempty" doc:"BCP 47" example:"nl"`
+	BirthDate        optional[string]         `json:"birth_date,omitempty" doc:"YYYY-MM-DD"`
+	Gender           optional[string]         `json:"gender,omitempty" doc:"Free text, at most 50 characters"`
+	VATNumber        optional[string]         `json:"vat_number,omitempty" doc:"Checked where the number or the contact's address names a country of the EU, GB, CH or NO" example:"NL000099998B57"`
+	FiscalNumber     optional[string]         `json:"fiscal_number,omitempty" doc:"At most 50 characters"`
+	PreferredChannel optional[string]         `json:"preferred_channel,omitempty" doc:"email, phone, sms, whatsapp or post" example:"whatsapp"`
+	Note             optional[string]         `json:"note,omitempty" doc:"Plain text, at most 5,000 characters"`
+	Address          optional[*addressChange] `json:"address,omitempty"`
+	BillingAddress   optional[*addressChange] `json:"billing_address,omitempty"`
+	ShippingAddress  optional[*addressChange] `json:"shipping_address,omitempty"`
+	Status           optional[string]         `json:"status,omitempty" doc:"lead, customer, vip, inactive or one that the site made. Set by hand it stays; null gives it back to the automation"`
+	Tags             optional[[]string]       `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
+	Consent          optional[string]         `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
+	ExternalIDs      optional[[]string]       `json:"external_ids,omitempty" doc:"source:id, at most 20"`
 }
 
 type contactAnswer struct {
@@ -466,7 +473,8 @@ func answer(c contact.Contact) *contactAnswer {
 	j := contactJSON{
 		ID: c.ID, Version: c.Version, Email: c.Email, Emails: list(c.Emails), FirstName: c.FirstName, LastName: c.LastName,
 		Company: c.Company, Phone: c.Phone, Mobile: c.Mobile, Website: c.Website, Language: c.Language, BirthDate: c.BirthDate,
-		Gender: c.Gender, VATNumber: c.VATNumber, Note: c.Note, Address: addressJSON(c.Address),
+		Gender: c.Gender, VATNumber: c.VATNumber, FiscalNumber: c.FiscalNumber, PreferredChannel: c.PreferredChannel,
+		Phones: list(c.Phones), AsTyped: list(c.AsTyped()), Note: c.Note, Address: addressJSON(c.Address),
 		BillingAddress: addressJSON(c.BillingAddress), ShippingAddress: addressJSON(c.ShippingAddress),
 		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
 		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
@@ -499,7 +507,8 @@ func (b contactChange) patch() contact.Patch {
 		Email: b.Email.opt(), Emails: b.Emails.opt(), ExternalIDs: b.ExternalIDs.opt(),
 		FirstName: b.FirstName.opt(), LastName: b.LastName.opt(), Company: b.Company.opt(), Phone: b.Phone.opt(),
 		Mobile: b.Mobile.opt(), Website: b.Website.opt(), Language: b.Language.opt(), BirthDate: b.BirthDate.opt(),
-		Gender: b.Gender.opt(), VATNumber: b.VATNumber.opt(), Note: b.Note.opt(),
+		Gender: b.Gender.opt(), VATNumber: b.VATNumber.opt(), FiscalNumber: b.FiscalNumber.opt(),
+		PreferredChannel: b.PreferredChannel.opt(), Phones: b.Phones.opt(), Note: b.Note.opt(),
 		Address: addressPatch(b.Address), BillingAddress: addressPatch(b.BillingAddress), ShippingAddress: addressPatch(b.ShippingAddress),
 		Status:  contact.Opt[contact.Status]{Set: b.Status.set, Value: contact.Status(b.Status.value)},
 		Consent: contact.Opt[contact.Consent]{Set: b.Consent.set, Value: contact.Consent(b.Consent.value)},
