@@ -93,41 +93,6 @@ func (b *Book) withActivities(writes []types.TransactWriteItem, id crm.ContactID
 	return writes, nil
 }
 
-// Timeline implements contact.Book. The making of the contact, its last entry,
-// is derived from its origin and stored nowhere else.
-func (b *Book) Timeline(ctx context.Context, id crm.ContactID, limit int, after string) ([]timeline.Activity, string, error) {
-	c, err := b.Get(ctx, id)
-	if err != nil {
-		return nil, "", err
-	}
-	if after == "" {
-		after = orderPrefix // ULIDs sort before it
-	}
-	items, err := b.t.queryPage(ctx, b.site.ID, query{
-		pk: activityPK(b.site.ID, c.ID), cond: "AND SK < :after", values: item{":after": str(after)},
-	}, limit)
-	if err != nil {
-		return nil, "", err
-	}
-	next := ""
-	if len(items) > limit {
-		items = items[:limit]
-		next = text(items[limit-1], "SK")
-	}
-	acts := make([]timeline.Activity, 0, len(items)+1)
-	for _, it := range items {
-		a, err := activityOf(it)
-		if err != nil {
-			return nil, "", err
-		}
-		acts = append(acts, a)
-	}
-	if next == "" {
-		acts = append(acts, timeline.Activity{ID: "created", At: c.CreatedAt, Kind: timeline.Created, Source: c.Origin.Source})
-	}
-	return acts, next, nil
-}
-
 // KeepSubmission stores a submission under its form alone: one that names nobody,
 // or that a robot seems to have sent.
 func (b *Book) KeepSubmission(ctx context.Context, form string, a timeline.Activity, until time.Time) error {

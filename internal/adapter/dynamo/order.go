@@ -210,27 +210,33 @@ func (b *Book) Forget(ctx context.Context, o order.Order) (bool, error) {
 	return err == nil, err
 }
 
-// Orders gives the orders of a contact, in the order of their references.
-func (b *Book) Orders(ctx context.Context, id crm.ContactID) ([]order.Order, error) {
-	var orders []order.Order
-	var start item
+// Orders gives a page of the orders that are kept under some ids (see
+// contact.Contact.IDs), in the order of their references, and the position that the
+// next page starts after, empty on the last.
+func (b *Book) Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error) {
+	r := b.readPartitions(of, orderPrefix+after, "ORDER$", limit+1, true)
 	for {
-		items, next, err := b.t.query(ctx, b.site.ID, query{
-			pk: activityPK(b.site.ID, id), cond: "AND begins_with(SK, :o)",
-			values: item{":o": str(orderPrefix)}, forward: true, start: start,
-		})
+		it, err := r.next(ctx)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		for _, it := range items {
-			var o order.Order
-			if err := json.Unmarshal([]byte(text(it, "body")), &o); err != nil {
-				return nil, fmt.Errorf("unpacking an order: %w", err)
-			}
-			orders = append(orders, o)
+		if it == nil {
+			return orders, "", nil
 		}
-		if start = next; start == nil {
-			return orders, nil
+		if len(orders) == limit {
+			return orders, orders[limit-1].Ref(), nil
 		}
+		o, err := orderOf(it)
+		if err != nil {
+			return nil, "", err
+		}
+		orders = append(orders, o)
 	}
+}
+
+func orderOf(it item) (o order.Order, err error) {
+	if err := json.Unmarshal([]byte(text(it, "body")), &o); err != nil {
+		return o, fmt.Errorf("unpacking an order: %w", err)
+	}
+	return o, nil
 }

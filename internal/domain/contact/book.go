@@ -55,8 +55,11 @@ type Book interface {
 	// next page starts after, empty on the last.
 	List(ctx context.Context, limit int, after string) (rows []Row, next string, err error)
 
-	// Timeline gives a contact's activities, newest first, as List does.
-	Timeline(ctx context.Context, id crm.ContactID, limit int, after string) (acts []timeline.Activity, next string, err error)
+	// Timeline gives a page of a contact's activities, newest first, and the position
+	// that the next page starts after, empty on the last. Those of the contacts that
+	// went into it are among them. A page is full unless it is the last one or
+	// timeline.MaxLooked entries were looked through for it.
+	Timeline(ctx context.Context, id crm.ContactID, q timeline.Query) (acts []timeline.Activity, next string, err error)
 }
 
 // Once makes a request safe to repeat.

@@ -141,6 +141,12 @@ func (c *Contact) Identities() []crm.Identity {
 	return ids
 }
 
+// IDs are the ids that the contact's timeline and orders are kept under: its own,
+// and those of the contacts that went into it.
+func (c *Contact) IDs() []crm.ContactID {
+	return append([]crm.ContactID{c.ID}, c.Merged...)
+}
+
 // Clone is a deep copy: a rule may run twice on the same stored contact.
 func (c Contact) Clone() Contact {
 	c.Emails = slices.Clone(c.Emails)

@@ -17,8 +17,18 @@ const (
 	Order   Kind = "order"   // an order came or changed; Ref is "source:id"
 	Status  Kind = "status"  // Values: from, to, why
 	Edit    Kind = "edit"    // a member or the API changed fields; Changed names them
+	Tags    Kind = "tags"    // Values: added and removed, one each
+	Consent Kind = "consent" // Values: from, to
+	Group   Kind = "group"   // Values: from, to; empty for none
+	Note    Kind = "note"    // a member wrote it
+	Mail    Kind = "mail"    // a message to the contact
+	Merge   Kind = "merge"
+	Import  Kind = "import"  // derived from the contact's import mark, never stored
 	Created Kind = "created" // derived from the contact's origin, never stored
 )
+
+// Kinds lists all of them.
+var Kinds = []Kind{Form, Order, Status, Edit, Tags, Consent, Group, Note, Mail, Merge, Import, Created}
 
 // Activity is one entry of a timeline.
 type Activity struct {

@@ -24,7 +24,7 @@ import (
 type ContactBook interface {
 	contact.Book
 	contact.Batch
-	Orders(ctx context.Context, id crm.ContactID) ([]order.Order, error)
+	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }
 
@@ -210,14 +210,7 @@ func addContacts(api huma.API, h contactsAPI) {
 	}, h.delete)
 	addBatch(api, h)
 	addLocks(api, h)
-	operation(api, site.ContactsRead, huma.Operation{
-		OperationID: "list-timeline", Method: http.MethodGet, Path: "/v1/contacts/{id}/timeline", Tags: tags,
-		Summary: "What happened to a contact, newest first", Errors: []int{http.StatusNotFound},
-	}, h.timeline)
-	operation(api, site.ContactsRead, huma.Operation{
-		OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/contacts/{id}/orders", Tags: tags,
-		Summary: "The orders of a contact", Errors: []int{http.StatusNotFound},
-	}, h.orders)
+	addTimeline(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},
 		Summary:     "Submissions that are kept under a form",
@@ -338,113 +331,6 @@ func (h contactsAPI) delete(ctx context.Context, c caller, in *deleteInput) (*st
 		return nil
 	})
 }
-
-type activityJSON struct {
-	ID      string        `json:"id"`
-	At      time.Time     `json:"at"`
-	Kind    timeline.Kind `json:"kind" doc:"form, order, status, edit or created; more may come" example:"form"`
-	Source  string        `json:"source,omitempty"`
-	By      string        `json:"by,omitempty" doc:"The member or API key who did it"`
-	Ref     string        `json:"ref,omitempty" doc:"What it is about, for example an order's source:id"`
-	Changed []string      `json:"changed,omitempty" doc:"Names of the fields that changed"`
-	Values  []valueJSON   `json:"values,omitempty" doc:"What was said, in its order"`
-}
-
-type valueJSON struct {
-	Name string `json:"name" example:"message"`
-	Text string `json:"text"`
-}
-
-func activities(acts []timeline.Activity) []activityJSON {
-	out := make([]activityJSON, len(acts))
-	for i, a := range acts {
-		out[i] = activityJSON{ID: a.ID, At: a.At, Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed}
-		for _, v := range a.Values {
-			out[i].Values = append(out[i].Values, valueJSON(v))
-		}
-	}
-	return out
-}
-
-type timelineInput struct {
-	ByID
-	Paging
-}
-
-type timelineAnswer struct {
-	Body struct {
-		Activities []activityJSON `json:"activities" nullable:"false"`
-		NextCursor string         `json:"next_cursor" doc:"Empty on the last page"`
-	}
-}
-
-func (h contactsAPI) timeline(ctx context.Context, c caller, in *timelineInput) (*timelineAnswer, error) {
-	list := "timeline " + in.ID
-	after, err := c.site.OpenCursor(list, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	acts, next, err := h.open(c.site).Timeline(ctx, crm.ContactID(in.ID), in.limit(), after)
-	if err != nil {
-		return nil, err
-	}
-	out := &timelineAnswer{}
-	out.Body.Activities = activities(acts)
-	out.Body.NextCursor = c.site.SealCursor(list, next)
-	return out, nil
-}
-
-type orderJSON struct {
-	Source    string       `json:"source" example:"shopify"`
-	ID        string       `json:"id" doc:"The id in the shop" example:"450789469"`
-	Number    string       `json:"number" example:"#1001"`
-	Status    order.Status `json:"status" doc:"draft, open, paid, fulfilled, cancelled, refunded, failed" example:"paid"`
-	Deleted   bool         `json:"deleted" doc:"The shop deleted it; it no longer counts"`
-	Test      bool         `json:"test"`
-	Total     moneyJSON    `json:"total"`
-	Refunded  moneyJSON    `json:"refunded"`
-	Items     []itemJSON   `json:"items" nullable:"false"`
-	PlacedAt  time.Time    `json:"placed_at"`
-	UpdatedAt time.Time    `json:"updated_at"`
-}
-
-type itemJSON struct {
-	SKU       string    `json:"sku"`
-	Title     string    `json:"title"`
-	Quantity  int       `json:"quantity"`
-	UnitPrice moneyJSON `json:"unit_price"`
-}
-
-type ordersAnswer struct {
-	Body struct {
-		Orders []orderJSON `json:"orders" nullable:"false"`
-	}
-}
-
-func (h contactsAPI) orders(ctx context.Context, c caller, in *ByID) (*ordersAnswer, error) {
-	b := h.open(c.site)
-	found, err := b.Get(ctx, crm.ContactID(in.ID))
-	if err != nil {
-		return nil, err
-	}
-	orders, err := b.Orders(ctx, found.ID)
-	if err != nil {
-		return nil, err
-	}
-	out := &ordersAnswer{}
-	out.Body.Orders = make([]orderJSON, len(orders))
-	for i, o := range orders {
-		j := orderJSON{Source: o.Source, ID: o.ExternalID, Number: o.Number, Status: o.Status, Deleted: o.Deleted(), Test: o.Test,
-			Total: money(o.Total), Refunded: money(o.Refunded), PlacedAt: o.PlacedAt, UpdatedAt: o.UpdatedAt, Items: []itemJSON{}}
-		for _, it := range o.Items {
-			j.Items = append(j.Items, itemJSON{it.SKU, it.Title, it.Quantity, money(it.UnitPrice)})
-		}
-		out.Body.Orders[i] = j
-	}
-	return out, nil
-}
-
-func money(m order.Money) moneyJSON { return moneyJSON{m.Minor, m.Currency} }
 
 type submissionsInput struct {
 	Form string `path:"form" doc:"The form's public key" example:"demo-contact"`

@@ -100,7 +100,7 @@ func (h contactsAPI) takeOffers(ctx context.Context, c caller, in *takeOffersInp
 }
 
 // edit applies a change by hand to the version of a contact that the caller read, and
-// notes the names of what it changed in the timeline.
+// tells the timeline what it changed.
 func (h contactsAPI) edit(ctx context.Context, c caller, id, ifMatch string, rule func(*contact.Contact, time.Time) ([]string, error)) (*contactAnswer, error) {
 	if err := needsVersion(ifMatch); err != nil {
 		return nil, err
@@ -110,6 +110,7 @@ func (h contactsAPI) edit(ctx context.Context, c caller, id, ifMatch string, rul
 		if !matches(ifMatch, k.Version) {
 			return nil, stale(k.Version)
 		}
+		before := k.Clone()
 		changed, err := rule(k, now)
 		if err != nil {
 			return nil, err
@@ -117,7 +118,7 @@ func (h contactsAPI) edit(ctx context.Context, c caller, id, ifMatch string, rul
 		if len(changed) == 0 {
 			return nil, contact.ErrUnchanged
 		}
-		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: c.by.Source(), By: c.by.ID, Changed: changed}}, nil
+		return contact.Entries(&before, k, changed, timeline.Activity{At: now, Source: c.by.Source(), By: c.by.ID}), nil
 	})
 	if err != nil {
 		return nil, err
