@@ -162,7 +162,7 @@ func TestDeletedIdIsNeverLivedInAgain(t *testing.T) {
 		if again.ID == c.ID {
 			t.Errorf("%s lives under the id of the deleted contact", e)
 		}
-		acts, _, err := b.Timeline(ctx, again.ID, 10, "")
+		acts, _, err := b.Timeline(ctx, again.ID, timeline.Query{Limit: 10})
 		if err != nil || len(acts) != 1 {
 			t.Errorf("the new contact's timeline is %v, %v", acts, err)
 		}
@@ -343,7 +343,7 @@ func TestPagesGoBeyondAMegabyte(t *testing.T) {
 	}
 	n := 0
 	for after := ""; ; {
-		acts, next, err := b.Timeline(ctx, c.ID, 30, after)
+		acts, next, err := b.Timeline(ctx, c.ID, timeline.Query{Limit: 30, After: after})
 		if err != nil {
 			t.Fatal(err)
 		}

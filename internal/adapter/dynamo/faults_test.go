@@ -38,7 +38,7 @@ func sound(t *testing.T, b *dynamo.Book, s site.Site, name string, admin *dynamo
 			}
 			owners[string(id.Slot(s.Secret))] = string(c.ID)
 		}
-		orders, err := b.Orders(ctx, c.ID)
+		orders, _, err := b.Orders(ctx, c.IDs(), 100, "")
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func sound(t *testing.T, b *dynamo.Book, s site.Site, name string, admin *dynamo
 				continue
 			}
 			// The order of a deleted contact stays with its tombstone.
-			if kept, err := b.Orders(ctx, crm.ContactID(o.Value)); err != nil || len(kept) == 0 || kept[0].Identity().Slot(s.Secret) != crm.ContactID(slot) {
+			if kept, _, err := b.Orders(ctx, []crm.ContactID{crm.ContactID(o.Value)}, 100, ""); err != nil || len(kept) == 0 || kept[0].Identity().Slot(s.Secret) != crm.ContactID(slot) {
 				t.Errorf("slot %s names %s as its owner, who has no such identity", slot, o.Value)
 			}
 		}

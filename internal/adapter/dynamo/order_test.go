@@ -63,11 +63,11 @@ func state(t *testing.T, b *dynamo.Book, email string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	orders, err := b.Orders(ctx, c.ID)
+	orders, _, err := b.Orders(ctx, c.IDs(), 100, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	acts, _, err := b.Timeline(ctx, c.ID, 100, "")
+	acts, _, err := b.Timeline(ctx, c.ID, timeline.Query{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestDeletedContactsOrdersStayWithoutThePerson(t *testing.T) {
 	if _, err := find(t, b, "a@b.example"); crm.CodeOf(err) != crm.NotFound {
 		t.Errorf("the later version brought the person back: %v", err)
 	}
-	orders, err := b.Orders(ctx, c.ID)
+	orders, _, err := b.Orders(ctx, c.IDs(), 100, "")
 	if err != nil || len(orders) != 1 || orders[0].Status != order.Paid || orders[0].Customer != (order.Customer{}) || orders[0].Billing != (order.Address{}) {
 		t.Errorf("the order is %+v, %v", orders, err)
 	}
@@ -213,7 +213,7 @@ func TestAnOrderHasOneEntryWhateverItsMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acts, _, err := b.Timeline(context.Background(), c.ID, 100, "")
+	acts, _, err := b.Timeline(context.Background(), c.ID, timeline.Query{Limit: 100})
 	n := 0
 	for _, a := range acts {
 		if a.Kind == timeline.Order {
