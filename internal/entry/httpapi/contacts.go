@@ -30,7 +30,7 @@ type ContactBook interface {
 
 // Contacts is the API for contacts, and the OpenAPI description of the whole API.
 func Contacts(dir Callers, open func(site.Site) ContactBook, clock crm.Clock) http.Handler {
-	api := serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, contactsAPI{open, clock}) })
+	api := serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, contactsAPI{dir, open, clock}) })
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.Handle("GET /v1/openapi.json", Logged(openAPIHandler()))
@@ -38,6 +38,7 @@ func Contacts(dir Callers, open func(site.Site) ContactBook, clock crm.Clock) ht
 }
 
 type contactsAPI struct {
+	dir   site.Directory
 	open  func(site.Site) ContactBook
 	clock crm.Clock
 }
@@ -215,6 +216,7 @@ func addContacts(api huma.API, h contactsAPI) {
 		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},
 		Summary:     "Submissions that are kept under a form",
 		Description: "Those that named nobody, and those that a robot seems to have sent (kept for 30 days). The newest 200.",
+		Errors:      []int{http.StatusNotFound},
 	}, h.submissions)
 }
 
@@ -343,16 +345,43 @@ type submissionsAnswer struct {
 }
 
 func (h contactsAPI) submissions(ctx context.Context, c caller, in *submissionsInput) (*submissionsAnswer, error) {
+	none := crm.Errorf(crm.NotFound, "there is no such form on this site")
 	if len(in.Form) > 100 { // longer than any form's or source's name
-		return nil, crm.Errorf(crm.NotFound, "there is no such form on this site")
+		return nil, none
 	}
 	acts, err := h.open(c.site).Submissions(ctx, in.Form, 200)
 	if err != nil {
 		return nil, err
 	}
+	if len(acts) == 0 { // a form that is gone still shows what is kept under it
+		known, err := h.takesIn(ctx, c.site.ID, in.Form)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			return nil, none
+		}
+	}
 	out := &submissionsAnswer{}
 	out.Body.Submissions = activities(acts)
 	return out, nil
+}
+
+// takesIn reports whether the site has a form of this public key, or a source of
+// this name.
+func (h contactsAPI) takesIn(ctx context.Context, id crm.SiteID, name string) (bool, error) {
+	s, _, err := h.dir.ByForm(ctx, name)
+	if err == nil && s.ID == id {
+		return true, nil
+	}
+	if err != nil && crm.CodeOf(err) != crm.NotFound {
+		return false, err
+	}
+	_, _, err = h.dir.BySource(ctx, string(id)+"-"+name)
+	if crm.CodeOf(err) == crm.NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func answer(c contact.Contact) *contactAnswer {

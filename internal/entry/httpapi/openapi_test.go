@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -32,3 +33,62 @@ func TestTheDescriptionIsOpenAPI31(t *testing.T) {
 		os.WriteFile(file, raw, 0o644)
 	}
 }
+
+func TestEveryOperationIsDescribedWithExamples(t *testing.T) {
+	raw, err := OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type body struct {
+		Content map[string]struct {
+			Example  any
+			Examples map[string]struct{ Value any }
+		}
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			OperationID, Summary string
+			Tags                 []string
+			RequestBody          *body
+			Responses            map[string]body
+		}
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			if op.OperationID == "" || op.Summary == "" || len(op.Tags) == 0 {
+				t.Errorf("%s %s lacks an id, a summary or a tag", method, path)
+			}
+			if op.RequestBody != nil {
+				for kind, m := range op.RequestBody.Content {
+					if strings.Contains(kind, "json") && m.Example == nil && len(m.Examples) == 0 {
+						t.Errorf("%s: the request has no example", op.OperationID)
+					}
+				}
+			}
+			for status, r := range op.Responses {
+				for kind, m := range r.Content {
+					if strings.Contains(kind, "json") && m.Example == nil && len(m.Examples) == 0 {
+						t.Errorf("%s: the answer %s has no example", op.OperationID, status)
+					}
+				}
+				if status >= "400" && len(r.Content) == 0 && status != "default" {
+					t.Errorf("%s: the error %s is not described", op.OperationID, status)
+				}
+			}
+			for _, status := range []string{"401", "403", "429", "500"} {
+				if _, ok := op.Responses[status]; !ok && !public[op.OperationID] {
+					t.Errorf("%s: %s is not among its answers", op.OperationID, status)
+				}
+			}
+			if strings.Contains(path, "{") && op.Responses["404"].Content == nil {
+				t.Errorf("%s: 404 is not among its answers", op.OperationID)
+			}
+		}
+	}
+}
+
+// public names the operations that need no credential.
+var public = map[string]bool{}

@@ -78,11 +78,19 @@ func ProblemOf(ctx context.Context, err error) *Problem {
 	var e *crm.Error
 	if !errors.As(err, &e) {
 		slog.ErrorContext(ctx, "request failed", "request_id", id, "error", err.Error())
-		return &Problem{Type: "/problems/internal", Title: internalTitle, Status: http.StatusInternalServerError,
-			Detail: "the request was not carried out; try again, and quote the request_id if it stays", RequestID: id}
+		return internalProblem(id)
 	}
+	return problemOf(e, id)
+}
+
+func internalProblem(id string) *Problem {
+	return &Problem{Type: "/problems/internal", Title: internalTitle, Status: http.StatusInternalServerError,
+		Detail: "the request was not carried out; try again, and quote the request_id if it stays", RequestID: id}
+}
+
+func problemOf(e *crm.Error, id string) *Problem {
 	k := kinds[e.Code]
-	p = &Problem{Type: "/problems/" + string(e.Code), Title: k.title, Status: k.status, Detail: e.Detail, RequestID: id}
+	p := &Problem{Type: "/problems/" + string(e.Code), Title: k.title, Status: k.status, Detail: e.Detail, RequestID: id}
 	p.Plan = e.Plan
 	for _, f := range e.Faults {
 		pf := ProblemFault{Detail: f.Detail}

@@ -1,0 +1,135 @@
+package httpapi
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"clientele/internal/domain/crm"
+)
+
+// says is what an example of each error tells; kinds has its status and title.
+var says = map[crm.Code]crm.Error{
+	crm.Invalid: {Detail: "the domain after the @ has no ending such as .nl or .com",
+		Faults: []crm.Fault{{Pointer: "/email", Detail: "the domain after the @ has no ending such as .nl or .com"}}},
+	crm.Malformed:            {Detail: "the body is not valid JSON: unexpected end of input"},
+	crm.Unauthorized:         {Detail: "this API key is not known; send one as Authorization: Bearer ck_…"},
+	crm.Forbidden:            {Detail: "this API key lacks the permission contacts.write; use a key that has it"},
+	crm.NotFound:             {Detail: "there is no such contact on this site"},
+	crm.Conflict:             {Detail: "another contact of this site has this e-mail address or external id; change that one, or give another address", Holder: "ct_0123456789abcdefghjkmnpqrs"},
+	crm.Stale:                {Detail: "the contact was changed since; it is at version 4 now: read it again and repeat your change"},
+	crm.PreconditionRequired: {Detail: "send If-Match with the ETag of the contact as you read it, so that nobody's change is lost"},
+	crm.KeyReused:            {Detail: "this Idempotency-Key was used for another request in the last 24 hours; take a new key for a new request"},
+	crm.Busy:                 {Detail: "too many writers change this at once; try again in a moment"},
+	crm.TooLarge:             {Detail: "the body is larger than 64 KiB, which is the most that is read here"},
+	crm.Gone:                 {Detail: "the contact that this request made was deleted since; take a new Idempotency-Key to make it again"},
+	crm.Unsupported:          {Detail: "send the body as application/json"},
+	crm.Quota:                {Detail: "600 calls a minute are the limit of this site's keys and members; wait 1 seconds"},
+	crm.PlanRequired:         {Detail: "the plan mini has no customers and their statuses; the plan pro has them", Plan: "pro"},
+}
+
+// addExamples gives every body of the description an example: bodies of success
+// one made of the examples of their fields, errors one for each kind of problem
+// that has their status.
+func addExamples(doc *huma.OpenAPI) {
+	for _, p := range doc.Paths {
+		for _, op := range []*huma.Operation{p.Get, p.Post, p.Put, p.Patch, p.Delete} {
+			if op == nil {
+				continue
+			}
+			if op.RequestBody != nil {
+				delete(op.RequestBody.Content, "application/octet-stream") // what huma adds for operations that hash the raw body
+				exampleOf(doc, op.RequestBody.Content)
+			}
+			for status, r := range op.Responses {
+				if n, err := strconv.Atoi(status); err == nil && n >= 400 {
+					r.Content = map[string]*huma.MediaType{"application/problem+json": problemExamples(r.Content["application/problem+json"], n)}
+					continue
+				}
+				exampleOf(doc, r.Content)
+			}
+		}
+	}
+}
+
+func problemExamples(m *huma.MediaType, status int) *huma.MediaType {
+	if m == nil {
+		m = &huma.MediaType{Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}
+	}
+	m.Examples = map[string]*huma.Example{}
+	for code, k := range kinds {
+		if k.status == status {
+			e := says[code]
+			e.Code = code
+			p := problemOf(&e, "7a5e0cbb-1d4f-4b8e-9a55-0f6a2d7c1b3e")
+			m.Examples[string(code)] = &huma.Example{Summary: p.Title, Value: p}
+		}
+	}
+	if status == 500 {
+		m.Examples["internal"] = &huma.Example{Summary: internalTitle, Value: internalProblem("7a5e0cbb-1d4f-4b8e-9a55-0f6a2d7c1b3e")}
+	}
+	return m
+}
+
+func exampleOf(doc *huma.OpenAPI, content map[string]*huma.MediaType) {
+	for kind, m := range content {
+		if strings.Contains(kind, "json") && m.Schema != nil && m.Example == nil && len(m.Examples) == 0 {
+			m.Example = sample(doc.Components.Schemas, m.Schema, 0)
+		}
+	}
+}
+
+// sample is a value that a schema allows, of its own examples where it has some.
+func sample(reg huma.Registry, s *huma.Schema, depth int) any {
+	if s.Ref != "" {
+		s = reg.SchemaFromRef(s.Ref)
+	}
+	switch {
+	case s == nil || depth > 6:
+		return nil
+	case len(s.Examples) > 0:
+		return s.Examples[0]
+	case s.Default != nil:
+		return s.Default
+	case len(s.Enum) > 0:
+		return s.Enum[0]
+	case len(s.OneOf) > 0:
+		return sample(reg, s.OneOf[0], depth+1)
+	case len(s.AnyOf) > 0:
+		return sample(reg, s.AnyOf[0], depth+1)
+	}
+	switch s.Type {
+	case huma.TypeObject:
+		out := map[string]any{}
+		for name, p := range s.Properties {
+			// What need not be given stands in an example only where it is told what it looks like.
+			if slices.Contains(s.Required, name) || len(p.Examples) > 0 || p.Ref != "" {
+				out[name] = sample(reg, p, depth+1)
+			}
+		}
+		return out
+	case huma.TypeArray:
+		if v := sample(reg, s.Items, depth+1); v != nil && v != "" {
+			return []any{v}
+		}
+		return []any{}
+	case huma.TypeInteger, huma.TypeNumber:
+		if s.Minimum != nil {
+			return *s.Minimum
+		}
+		return 1
+	case huma.TypeBoolean:
+		return false
+	case huma.TypeString:
+		switch s.Format {
+		case "date-time":
+			return "2026-05-01T12:00:00Z"
+		case "uri":
+			return "https://example.com/"
+		}
+		return ""
+	}
+	return nil
+}
