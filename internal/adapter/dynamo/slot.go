@@ -73,6 +73,7 @@ type bodyRecord struct {
 	LockBy   string                  `json:"lb,omitempty"`
 	LockOn   map[string]lockedRecord `json:"lf,omitempty"` // absent: all
 	Offers   map[string]offerRecord  `json:"off,omitempty"`
+	Decided  map[string]int64        `json:"dc,omitempty"`
 	Firsts   map[contact.Event]int64 `json:"fi,omitempty"`
 	Group    string                  `json:"gr,omitempty"`
 	Merged   []crm.ContactID         `json:"mg,omitempty"`
@@ -163,6 +164,12 @@ func pack(c *contact.Contact) (packed, error) {
 			r.Offers = map[string]offerRecord{}
 		}
 		r.Offers[u] = offerRecord{o.Source, stamp{micros(o.AsOf.At), o.AsOf.Seq}, o.Details.Texts()}
+	}
+	for u, at := range c.Decided {
+		if r.Decided == nil {
+			r.Decided = map[string]int64{}
+		}
+		r.Decided[u] = micros(at)
 	}
 	for e, at := range c.Firsts {
 		if r.Firsts == nil {
@@ -264,6 +271,12 @@ func contactOf(it item) (c contact.Contact, ok bool, err error) {
 			c.Offers = map[string]contact.Offer{}
 		}
 		c.Offers[u] = contact.Offer{Source: o.Source, AsOf: contact.Stamp{At: fromMicros(o.AsOf[0]), Seq: o.AsOf[1]}, Details: contact.DetailsOf(o.Texts)}
+	}
+	for u, at := range r.Decided {
+		if c.Decided == nil {
+			c.Decided = map[string]time.Time{}
+		}
+		c.Decided[u] = fromMicros(at)
 	}
 	for e, at := range r.Firsts {
 		if c.Firsts == nil {

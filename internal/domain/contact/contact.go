@@ -36,9 +36,10 @@ type Contact struct {
 	Figures      Figures
 	Origin       Origin
 	Lock         *Lock
-	Offers       map[string]Offer // what sources said about locked units, by name of the unit
-	Merged       []crm.ContactID  // those that were merged into this one, first merged first
-	CreatedAt    time.Time        // UTC, microseconds
+	Offers       map[string]Offer     // what sources said about locked units, by name of the unit
+	Decided      map[string]time.Time // by name of a unit: when a member last chose what stands in it
+	Merged       []crm.ContactID      // those that were merged into this one, first merged first
+	CreatedAt    time.Time            // UTC, microseconds
 	UpdatedAt    time.Time
 
 	AsOf   Stamp            // how fresh every field is that Stamps does not name
@@ -159,6 +160,7 @@ func (c Contact) Clone() Contact {
 	}
 	c.Firsts = maps.Clone(c.Firsts)
 	c.Offers = maps.Clone(c.Offers)
+	c.Decided = maps.Clone(c.Decided)
 	c.Merged = slices.Clone(c.Merged)
 	if c.Import != nil {
 		m := *c.Import

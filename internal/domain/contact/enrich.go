@@ -82,6 +82,7 @@ func New(f Facts, now time.Time) Contact {
 //   - a source never blanks a field;
 //   - of two values the fresher one stays (of one moment: the larger text, so
 //     that there is no tie); a whole name or address beats a part of one;
+//   - a member's own choice stands against all that a source knew before it;
 //   - a lock keeps the details as the member left them, and the freshest that
 //     was said meanwhile as an offer;
 //   - tags, further addresses and ids join, up to their limits;
@@ -89,7 +90,11 @@ func New(f Facts, now time.Time) Contact {
 func (c *Contact) Enrich(f Facts) Effect {
 	var e Effect
 	for i := range units {
-		if u := &units[i]; c.IsLocked(u.name) {
+		u := &units[i]
+		if since, ok := c.Decided[u.name]; ok && !f.AsOf.At.After(since) {
+			continue
+		}
+		if c.IsLocked(u.name) {
 			e.add(c.offer(u, &f))
 		} else {
 			e.add(c.enrichUnit(u, &f))
@@ -261,7 +266,7 @@ func ConsentFrom(s string) Consent {
 func (c *Contact) KeepFilled(said *Details) {
 	for i := range units {
 		if u := &units[i]; u.strength(&c.Details) > 0 {
-			u.copy(said, &c.Details)
+			u.copy(said, &Details{})
 		}
 	}
 }

@@ -19,11 +19,11 @@ const (
 
 // Lock says that a member edited details by hand. Sources then no longer change
 // them; their orders and forms still attach, and what they say is kept as an
-// [Offer].
+// [Offer]. Every source obeys it, a file too.
 type Lock struct {
-	At     time.Time
-	By     string            // the member or API key of the last edit
-	Fields map[string]Locked // by name of a unit; nil: all details are locked
+	At     time.Time         // since when anything is locked
+	By     string            // the member or API key whose edit locked it
+	Fields map[string]Locked // by name of a unit, never empty; nil: all details are locked
 }
 
 // Locked is since when and by whom one field is locked.
@@ -32,8 +32,8 @@ type Locked struct {
 	By string
 }
 
-// Offer is the freshest that a source said about a locked field, also where it
-// said what stands there.
+// Offer is the freshest that a source said about a locked field since, also where
+// it said what stands there: at most one a field.
 type Offer struct {
 	Source  string
 	AsOf    Stamp
@@ -67,30 +67,42 @@ func (c *Contact) IsLocked(unit string) bool {
 	return ok || c.Lock.Fields == nil
 }
 
-// lock closes the edited units under the site's scope. A whole lock stays whole.
+// lock closes the edited units under the site's scope. A whole lock stays whole, and
+// what is locked stays locked by whom it was.
 func (c *Contact) lock(edited []string, scope LockScope, by string, now time.Time) {
 	if len(edited) == 0 {
 		return
 	}
-	whole := scope != LockField || c.Lock != nil && c.Lock.Fields == nil
-	next := &Lock{At: now, By: by}
-	if !whole {
-		next.Fields = map[string]Locked{}
-		if c.Lock != nil {
-			for k, v := range c.Lock.Fields {
-				next.Fields[k] = v
-			}
-		}
-		for _, u := range edited {
-			next.Fields[u] = Locked{At: now, By: by}
+	if c.Lock == nil {
+		c.Lock = &Lock{At: now, By: by, Fields: map[string]Locked{}}
+	}
+	if scope != LockField {
+		c.Lock.Fields = nil
+	}
+	if c.Lock.Fields == nil {
+		return
+	}
+	for _, u := range edited {
+		if _, ok := c.Lock.Fields[u]; !ok {
+			c.Lock.Fields[u] = Locked{At: now, By: by}
 		}
 	}
-	c.Lock = next
+}
+
+// decide notes that a member chose what stands in a unit: what any source knew by
+// then no longer counts for it, however late it comes, locked or not.
+func (c *Contact) decide(unit string, now time.Time) {
+	if c.Decided == nil {
+		c.Decided = map[string]time.Time{}
+	}
+	c.Decided[unit] = now
+	delete(c.Offers, unit)
 }
 
 // Unlock lets sources change the named units again, all of them without names.
-// With take, what sources offered meanwhile comes in first. It reports the units
-// that were open or changed by it; crm.Invalid for a name there is not.
+// With take, what sources offered meanwhile comes in first; without it, an offer
+// is declined. It names what changed, "locked" among it; crm.Invalid for a name
+// there is not.
 func (c *Contact) Unlock(names []string, take bool, now time.Time) (changed []string, err error) {
 	if err := knownUnits(names); err != nil {
 		return nil, err
@@ -98,73 +110,74 @@ func (c *Contact) Unlock(names []string, take bool, now time.Time) (changed []st
 	if c.Lock == nil {
 		return nil, nil
 	}
-	all := len(names) == 0
-	if all {
-		names = Units()
-	}
-	if take {
-		changed = c.take(names, now)
-	}
-	open := map[string]Locked{}
+	still := map[string]Locked{}
+	opened := false
 	for _, u := range Units() {
-		if !c.IsLocked(u) || slices.Contains(names, u) {
-			continue
-		}
-		if open[u] = (Locked{c.Lock.At, c.Lock.By}); c.Lock.Fields != nil {
-			open[u] = c.Lock.Fields[u]
+		switch {
+		case !c.IsLocked(u):
+		case len(names) == 0 || slices.Contains(names, u):
+			opened = true
+			if take && c.take(u, now) {
+				changed = append(changed, u)
+			} else if _, offered := c.Offers[u]; offered {
+				c.decide(u, now)
+			}
+		case c.Lock.Fields == nil:
+			still[u] = Locked{At: c.Lock.At, By: c.Lock.By}
+		default:
+			still[u] = c.Lock.Fields[u]
 		}
 	}
-	for _, n := range names {
-		delete(c.Offers, n)
+	if !opened {
+		return nil, nil
 	}
-	if c.Lock.Fields = open; len(open) == 0 {
+	if c.Lock.Fields = still; len(still) == 0 {
 		c.Lock = nil
 	}
 	return append(changed, "locked"), nil
 }
 
 // Take gives locked units the values that sources offered. They stay locked.
-func (c *Contact) Take(names []string, by string, now time.Time) (changed []string, err error) {
+// crm.Invalid, naming all of them, for units without an offer.
+func (c *Contact) Take(names []string, now time.Time) (changed []string, err error) {
 	if err := knownUnits(names); err != nil {
 		return nil, err
 	}
+	var f crm.Faults
+	offered := c.Offered()
 	for i, n := range names {
-		if _, ok := c.Offered()[n]; !ok {
-			var f crm.Faults
+		if _, ok := offered[n]; !ok {
 			f.Add("/fields/"+strconv.Itoa(i), "no source has offered another value for %s", n)
-			return nil, f.Err()
 		}
 	}
-	changed = c.take(names, now)
-	if c.Lock != nil && c.Lock.Fields != nil {
-		for _, n := range changed {
-			c.Lock.Fields[n] = Locked{At: now, By: by}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		if c.take(n, now) {
+			changed = append(changed, n)
 		}
 	}
 	return changed, nil
 }
 
-// take is a member's choice of a value that a source gave: it is as fresh as an
-// edit, so that an older saying of another source does not undo it.
-func (c *Contact) take(names []string, now time.Time) (changed []string) {
-	for _, n := range names {
-		o, ok := c.Offers[n]
-		if !ok {
-			continue
-		}
-		u := unitOf(n)
-		if !u.equal(&c.Details, &o.Details) {
-			u.copy(&c.Details, &o.Details)
-			changed = append(changed, n)
-		}
-		c.setStamp(n, Stamp{At: now})
-		delete(c.Offers, n)
+// take is a member's choice of what a source offered for a unit. It reports whether
+// that changed it.
+func (c *Contact) take(unit string, now time.Time) bool {
+	o, ok := c.Offers[unit]
+	if !ok {
+		return false
 	}
+	u := unitOf(unit)
+	changed := !u.equal(&c.Details, &o.Details)
+	u.copy(&c.Details, &o.Details)
+	c.setStamp(unit, Stamp{At: now})
+	c.decide(unit, now)
 	return changed
 }
 
 // offer keeps what a source says about a locked unit: of several sayings the same one
-// as Enrich would have let win, whatever their order.
+// that Enrich would have let win, whatever their order.
 func (c *Contact) offer(u *unit, f *Facts) Effect {
 	said := u.strength(&f.Details)
 	if said == 0 {
@@ -176,8 +189,11 @@ func (c *Contact) offer(u *unit, f *Facts) Effect {
 		if has > said || has == said && newer < 0 {
 			return Effect{}
 		}
-		if has == said && newer == 0 && u.text(&f.Details) <= u.text(&old.Details) {
-			return Effect{}
+		if has == said && newer == 0 {
+			c := strings.Compare(u.text(&f.Details), u.text(&old.Details))
+			if c < 0 || c == 0 && f.Source <= old.Source {
+				return Effect{}
+			}
 		}
 		same = u.equal(&old.Details, &f.Details)
 	}

@@ -150,12 +150,10 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 		if u := &units[i]; !u.equal(&before.Details, &c.Details) {
 			changed = append(changed, u.name)
 			c.setStamp(u.name, Stamp{At: now})
+			c.decide(u.name, now)
 		}
 	}
 	c.lock(changed, pol.LockScope, by, now)
-	for _, u := range changed { // the member has seen to it
-		delete(c.Offers, u)
-	}
 	if p.Status.Set && p.Status.Value == "" {
 		c.GiveBack(pol)
 	} else if c.Status != before.Status || p.Status.Set && !c.StatusManual {

@@ -257,6 +257,42 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
+// A file is a source: what a member locked stays, in every mode, and what the file says
+// otherwise is offered. The same file again writes nothing.
+func TestAFileObeysTheLock(t *testing.T) {
+	for _, existing := range []transfer.Existing{transfer.Update, transfer.Fill} {
+		b := newBench(t)
+		book, s := b.site("bakery")
+		file := "email,company,phone,tags\nemma@b.example,Uit het bestand,0612345678,new\n"
+		b.run(book, s, file, transferkit.Conditions{}, nil)
+		ctx, emma := context.Background(), crm.EmailIdentity("emma@b.example")
+		c, err := book.Find(ctx, emma)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edited := base.Add(90 * time.Minute)
+		if _, err := book.Change(ctx, c.ID, edited, func(c *contact.Contact) ([]timeline.Activity, error) {
+			_, err := c.Edit(contact.Patch{Company: contact.Some("Met de hand"), Phone: contact.Some("")}, contact.Policy{}, "mb_1", edited)
+			return nil, err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for round, wants := range []transfer.Counts{{Rows: 1, Updated: 1}, {Rows: 1, Unchanged: 1}} {
+			j := b.run(book, s, file, transferkit.Conditions{}, func(j *transfer.Job) { j.Options.Existing = existing })
+			want(t, j, wants)
+			if c, err = book.Find(ctx, emma); err != nil {
+				t.Fatal(err)
+			}
+			offers := c.Offered()
+			offered := offers["company"].Details.Company
+			if c.Company != "Met de hand" || c.Phone != "" || c.Version != 3 || offers["phone"].Details.Phone != "+31612345678" ||
+				(existing == transfer.Update) != (offered == "Uit het bestand") {
+				t.Errorf("%s, round %d: version %d, %+v, offers %+v", existing, round, c.Version, c.Details, offers)
+			}
+		}
+	}
+}
+
 func TestFilesOfOtherProducts(t *testing.T) {
 	for file, counts := range map[string]transfer.Counts{
 		"atomic_crm_contacts_500.csv":   {Rows: 500, Created: 500},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"clientele/internal/adapter/dynamo"
+	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
 	"clientele/internal/entry/httpapi"
 	"clientele/internal/test/dynamotest"
@@ -19,10 +20,26 @@ import (
 
 // shop is a site with an API key, behind the contacts API.
 type shop struct {
-	t    *testing.T
-	api  http.Handler
-	key  string
-	book *dynamo.Book
+	t     *testing.T
+	api   http.Handler
+	key   string
+	book  *dynamo.Book
+	table *dynamo.Table
+	id    crm.SiteID
+}
+
+type siteSettings = site.Site
+
+// settings changes what the owner of the site may.
+func (s *shop) settings(change func(*siteSettings)) {
+	s.t.Helper()
+	_, err := s.table.ChangeSite(context.Background(), s.id, func(x *site.Site) error {
+		change(x)
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func newShop(t *testing.T) *shop {
@@ -37,7 +54,7 @@ func shopOn(t *testing.T, table *dynamo.Table, s site.Site, scopes ...site.Scope
 		t.Fatal(err)
 	}
 	api := httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, time.Now)
-	return &shop{t, api, key, table.Book(s)}
+	return &shop{t, api, key, table.Book(s), table, s.ID}
 }
 
 func (s *shop) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {

@@ -14,8 +14,8 @@ import (
 )
 
 type lockJSON struct {
-	At     time.Time             `json:"at" doc:"When the last edit was"`
-	By     string                `json:"by" doc:"The member or API key that edited" example:"key_7f3a"`
+	At     time.Time             `json:"at" doc:"Since when details are locked"`
+	By     string                `json:"by" doc:"The member or API key whose edit locked them" example:"key_7f3a"`
 	All    bool                  `json:"all" doc:"All details are locked, not single fields"`
 	Fields map[string]lockedJSON `json:"fields,omitempty" doc:"With lock_scope field: since when and by whom each field is locked"`
 	Offers map[string]offerJSON  `json:"offers,omitempty" doc:"What a form or shop has said meanwhile, where it differs"`
@@ -95,7 +95,7 @@ type takeOffersInput struct {
 
 func (h contactsAPI) takeOffers(ctx context.Context, c caller, in *takeOffersInput) (*contactAnswer, error) {
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
-		return k.Take(in.Body.Fields, c.by.ID, now)
+		return k.Take(in.Body.Fields, now)
 	})
 }
 
