@@ -169,7 +169,10 @@ func (c *Contact) take(unit string, now time.Time) bool {
 		return false
 	}
 	u := unitOf(unit)
-	changed := !u.equal(&c.Details, &o.Details)
+	changed := u.differs(&c.Details, o)
+	if u.joins {
+		o.Details.Phones = joinPhones(c.Phones, o.Details.Phones)
+	}
 	u.copy(&c.Details, &o.Details)
 	c.setStamp(unit, Stamp{At: now})
 	c.decide(unit, now)
@@ -183,7 +186,7 @@ func (c *Contact) offer(u *unit, f *Facts) Effect {
 	if said == 0 {
 		return Effect{}
 	}
-	same := u.equal(&c.Details, &f.Details)
+	same := !u.differs(&c.Details, Offer{Details: f.Details})
 	if old, ok := c.Offers[u.name]; ok {
 		has, newer := u.strength(&old.Details), f.AsOf.compare(old.AsOf)
 		if has > said || has == said && newer < 0 {
@@ -210,11 +213,19 @@ func (c *Contact) offer(u *unit, f *Facts) Effect {
 func (c *Contact) Offered() map[string]Offer {
 	out := map[string]Offer{}
 	for n, o := range c.Offers {
-		if !unitOf(n).equal(&c.Details, &o.Details) {
+		if unitOf(n).differs(&c.Details, o) {
 			out[n] = o
 		}
 	}
 	return out
+}
+
+// differs reports whether taking an offer would change the details.
+func (u *unit) differs(d *Details, o Offer) bool {
+	if u.joins {
+		return !slices.Equal(d.Phones, joinPhones(d.Phones, o.Details.Phones))
+	}
+	return !u.equal(d, &o.Details)
 }
 
 func knownUnits(names []string) error {

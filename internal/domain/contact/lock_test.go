@@ -129,6 +129,21 @@ func TestSourcesOfferForLockedFields(t *testing.T) {
 	}
 }
 
+func TestOfferedPhonesJoinThoseThatAreThere(t *testing.T) {
+	c := emma()
+	c.byHand(t, Patch{Phones: Some([]string{"+31612345678"})}, LockField, "mb_1", hour(5))
+	if e := c.Enrich(Facts{Source: "shop", AsOf: at(6), Details: Details{Phones: []string{"+31612345678"}}}); e.Visible || len(c.Offered()) != 0 {
+		t.Errorf("a number that is there is offered: %v", c.Offered())
+	}
+	c.Enrich(Facts{Source: "shop", AsOf: at(7), Details: Details{Phones: []string{"+31687654321"}}})
+	if len(c.Phones) != 1 || len(c.Offered()) != 1 {
+		t.Fatalf("%v, offers %v", c.Phones, c.Offered())
+	}
+	if changed, err := c.Take([]string{"phones"}, hour(8)); err != nil || len(changed) != 1 || len(c.Phones) != 2 {
+		t.Errorf("%v, %v, %v", changed, c.Phones, err)
+	}
+}
+
 // A source may send what it sent long ago once more, at any time. What a member
 // decided on a field in between stands.
 func TestWhatAMemberDecidedStandsAgainstOldNews(t *testing.T) {
