@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/mail"
 )
 
 // ErrStray is what the guard answers.
@@ -63,3 +64,19 @@ func StoredMail(t *Table, id crm.SiteID, message string) (map[string]string, err
 	}
 	return out, err
 }
+
+// Outbox is all mails of a site that wait.
+func Outbox(t *Table, id crm.SiteID) (out []mail.Message, err error) {
+	items, _, err := t.query(context.Background(), id, query{pk: outboxPK(id)})
+	for _, it := range items {
+		m, err := mailOf(it)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, err
+}
+
+// Settle waits until the last uses of keys and sessions are noted.
+func Settle(t *Table) { t.touches.Wait() }

@@ -13,8 +13,11 @@ import (
 // TakeCalls implements quota.Store. The bucket is one item; its arrival time in
 // nanoseconds is the condition, so no call is taken twice.
 func (t *Table) TakeCalls(ctx context.Context, id crm.SiteID, principal string, l quota.Limit, n int, now time.Time) (granted, left int, wait time.Duration, err error) {
-	k := quotaKey(id, principal, l.Name)
-	it, err := t.get(ctx, id, k)
+	return t.take(ctx, id, quotaKey(id, principal, l.Name), l, n, now)
+}
+
+func (t *Table) take(ctx context.Context, r realm, k item, l quota.Limit, n int, now time.Time) (granted, left int, wait time.Duration, err error) {
+	it, err := t.get(ctx, r, k)
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -44,7 +47,7 @@ func (t *Table) TakeCalls(ctx context.Context, id crm.SiteID, principal string, 
 			u.ConditionExpression = ptr("tat = :tat")
 			u.ExpressionAttributeValues[":tat"] = num(number(it, "tat"))
 		}
-		err := t.commit(ctx, id, types.TransactWriteItem{Update: u})
+		err := t.commit(ctx, r, types.TransactWriteItem{Update: u})
 		var l2 *lost
 		if !asLost(err, &l2) {
 			return granted, l.Left(next, now), 0, err

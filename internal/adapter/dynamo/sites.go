@@ -8,8 +8,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/member"
 	"clientele/internal/domain/plan"
 	"clientele/internal/domain/site"
 )
@@ -103,8 +105,8 @@ func (t *Table) open(ctx context.Context, id crm.SiteID, beside item, into any) 
 			return site.Site{}, false, nil
 		}
 	}
-	var r siteRecord
-	if err := decode(found[mapKey(keys[0])], &r); err != nil {
+	s, err := siteOf(id, found[mapKey(keys[0])])
+	if err != nil {
 		return site.Site{}, false, err
 	}
 	if beside != nil {
@@ -112,7 +114,15 @@ func (t *Table) open(ctx context.Context, id crm.SiteID, beside item, into any) 
 			return site.Site{}, false, err
 		}
 	}
-	return r.site(id, number(found[mapKey(keys[0])], "v")), true, nil
+	return s, true, nil
+}
+
+func siteOf(id crm.SiteID, it item) (site.Site, error) {
+	var r siteRecord
+	if err := decode(it, &r); err != nil {
+		return site.Site{}, err
+	}
+	return r.site(id, number(it, "v")), nil
 }
 
 func decode(it item, into any) error {
@@ -128,6 +138,9 @@ func decode(it item, into any) error {
 // ByCredential implements site.Directory.
 func (t *Table) ByCredential(ctx context.Context, credential string, now time.Time) (site.Site, site.Actor, error) {
 	unknown := crm.Errorf(crm.Unauthorized, "this API key is not known; send one as Authorization: Bearer ck_…")
+	if member.IsSession(credential) {
+		return t.bySession(ctx, credential, now)
+	}
 	id, ok := site.CredentialSite(credential)
 	if !ok {
 		return site.Site{}, site.Actor{}, unknown
@@ -192,10 +205,23 @@ func (t *Table) PutSite(ctx context.Context, s site.Site) error {
 	return t.putNewRecord(ctx, s.ID, siteKey(s.ID), "site", siteRecordOf(s))
 }
 
-// ChangeSite applies a rule to a site's settings and stores them, repeating the
-// rule when another writer came between; the rule only touches its argument.
-// Id, secret and shards never change.
+// ChangeSite is ChangeSettings without a row in the audit log.
 func (t *Table) ChangeSite(ctx context.Context, id crm.SiteID, rule func(*site.Site) error) (site.Site, error) {
+	return t.changeSite(ctx, id, func(s *site.Site) (*audit.Entry, error) { return nil, rule(s) })
+}
+
+// ChangeSettings applies a rule to a site's settings and stores them with an
+// entry of the audit log, repeating the rule when another writer came between;
+// the rule only touches its argument. An entry without an action says that
+// nothing changed. Id, secret and shards never change.
+func (t *Table) ChangeSettings(ctx context.Context, id crm.SiteID, rule func(*site.Site) (audit.Entry, error)) (site.Site, error) {
+	return t.changeSite(ctx, id, func(s *site.Site) (*audit.Entry, error) {
+		e, err := rule(s)
+		return &e, err
+	})
+}
+
+func (t *Table) changeSite(ctx context.Context, id crm.SiteID, rule func(*site.Site) (*audit.Entry, error)) (site.Site, error) {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -207,7 +233,8 @@ func (t *Table) ChangeSite(ctx context.Context, id crm.SiteID, rule func(*site.S
 			return old, err
 		}
 		next := old
-		if err := rule(&next); err != nil {
+		e, err := rule(&next)
+		if err != nil || e != nil && e.Action == "" {
 			return old, err
 		}
 		next.ID, next.Secret, next.Shards, next.Version = old.ID, old.Secret, old.Shards, old.Version+1
@@ -220,10 +247,18 @@ func (t *Table) ChangeSite(ctx context.Context, id crm.SiteID, rule func(*site.S
 			cond = "attribute_exists(PK) AND attribute_not_exists(v)"
 			delete(values, ":old")
 		}
-		err = t.commit(ctx, id, types.TransactWriteItem{Update: &types.Update{
+		writes := []types.TransactWriteItem{{Update: &types.Update{
 			TableName: t.name, Key: siteKey(id), UpdateExpression: ptr("SET body = :body, v = :v, sv = :sv"),
 			ConditionExpression: &cond, ExpressionAttributeValues: values,
-		}})
+		}}}
+		if e != nil {
+			w, err := t.auditWrite(id, *e)
+			if err != nil {
+				return old, err
+			}
+			writes = append(writes, w)
+		}
+		err = t.commit(ctx, id, writes...)
 		var l *lost
 		if !asLost(err, &l) {
 			return next, err

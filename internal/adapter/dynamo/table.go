@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,6 +23,7 @@ type Table struct {
 	name *string
 
 	expectNew expectNew
+	touches   sync.WaitGroup // last uses that are being noted
 }
 
 // Open makes a table of its name; no request is made.
