@@ -77,6 +77,9 @@ func activityPK(id crm.SiteID, c crm.ContactID) string { return sitePK(id) + "#A
 // orderPrefix sorts behind every ULID, whose first character is a digit.
 const orderPrefix = "ORDER#"
 
+// orderEnd sorts behind every order.
+const orderEnd = "ORDER$"
+
 func orderKey(id crm.SiteID, c crm.ContactID, ref string) item {
 	return key(activityPK(id, c), orderPrefix+ref)
 }

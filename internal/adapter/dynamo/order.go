@@ -46,7 +46,7 @@ func (b *Book) Attach(ctx context.Context, o order.Order, f contact.Facts, now t
 			var merged order.Order
 			var packErr error
 			ruleFor := func(c *contact.Contact, f contact.Facts, created bool) (acts []timeline.Activity, err error) {
-				merged, acts, err = rule(c, f, created, place.stored)
+				merged, acts, err = rule(c, f, created, place.stored, func() (contact.Figures, error) { return b.sumWithout(ctx, c, o.Ref()) })
 				return acts, err
 			}
 			var c contact.Contact
@@ -214,7 +214,7 @@ func (b *Book) Forget(ctx context.Context, o order.Order) (bool, error) {
 // contact.Contact.IDs), in the order of their references, and the position that the
 // next page starts after, empty on the last.
 func (b *Book) Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error) {
-	r := b.readPartitions(of, orderPrefix+after, "ORDER$", limit+1, true)
+	r := b.readPartitions(of, orderPrefix+after, orderEnd, limit+1, true)
 	for {
 		it, err := r.next(ctx)
 		if err != nil {
@@ -232,6 +232,34 @@ func (b *Book) Orders(ctx context.Context, of []crm.ContactID, limit int, after 
 		}
 		orders = append(orders, o)
 	}
+}
+
+// sumWithout sums up the orders of a contact but one. Each change of an order is a new
+// version of the contact, so what is read after the contact is as of its version, or the
+// commit fails.
+func (b *Book) sumWithout(ctx context.Context, c *contact.Contact, ref string) (contact.Figures, error) {
+	var failed error
+	sum := order.Sum(func(yield func(order.Order) bool) {
+		r := b.readPartitions(c.IDs(), orderPrefix, orderEnd, 0, true)
+		for {
+			it, err := r.next(ctx)
+			if err == nil && it == nil {
+				return
+			}
+			var o order.Order
+			if err == nil {
+				o, err = orderOf(it)
+			}
+			if err != nil {
+				failed = err
+				return
+			}
+			if o.Ref() != ref && !yield(o) {
+				return
+			}
+		}
+	})
+	return sum, failed
 }
 
 func orderOf(it item) (o order.Order, err error) {

@@ -65,6 +65,8 @@ type bodyRecord struct {
 	Consent  contact.Consent         `json:"c,omitempty"`
 	Orders   int                     `json:"oc,omitempty"`
 	Revenue  map[string]int64        `json:"or,omitempty"`
+	Counts   map[string]int          `json:"on,omitempty"`
+	Open     []string                `json:"rq,omitempty"`
 	FirstAt  int64                   `json:"of,omitempty"`
 	LastAt   int64                   `json:"ol,omitempty"`
 	Source   string                  `json:"so,omitempty"`
@@ -178,6 +180,7 @@ func pack(c *contact.Contact) (packed, error) {
 		r.Firsts[e] = micros(at)
 	}
 	r.Group, r.Merged, r.By = c.Group, c.Merged, c.Origin.By
+	r.Counts, r.Open = c.Figures.Counts, c.Open
 	if len(c.Stamps) > 0 {
 		r.Stamps = make(map[string]stamp, len(c.Stamps))
 		for k, v := range c.Stamps {
@@ -285,6 +288,7 @@ func contactOf(it item) (c contact.Contact, ok bool, err error) {
 		c.Firsts[e] = fromMicros(at)
 	}
 	c.Group, c.Merged, c.Origin.By = r.Group, r.Merged, r.By
+	c.Figures.Counts, c.Open = r.Counts, r.Open
 	if len(r.Stamps) > 0 {
 		c.Stamps = make(map[string]contact.Stamp, len(r.Stamps))
 		for k, v := range r.Stamps {

@@ -2,9 +2,11 @@ package dynamo_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,6 +159,105 @@ func TestOrdersComeInPagesOverSeveralPartitions(t *testing.T) {
 	for _, ref := range got {
 		if !want[ref] {
 			t.Errorf("%s is none of the orders", ref)
+		}
+	}
+}
+
+// TestFiguresAreThoseOfTheOrders delivers random versions of some orders in random
+// order, some several times; after each one the figures are the sum of what is stored.
+func TestFiguresAreThoseOfTheOrders(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	statuses := []order.Status{order.Draft, order.Open, order.Paid, order.Fulfilled, order.Cancelled, order.Refunded, order.Failed}
+	for round := range 6 {
+		r := rand.New(rand.NewPCG(7, uint64(round)))
+		email := fmt.Sprintf("r%d@b.example", round)
+		var versions []order.Order
+		for range 25 {
+			total := int64(r.IntN(10_000))
+			cur := []string{"EUR", "USD"}[r.IntN(2)]
+			o := order.Order{Source: "shop", ExternalID: fmt.Sprintf("%d-%d", round, r.IntN(5)), Status: statuses[r.IntN(len(statuses))],
+				PlacedAt: now.Add(time.Duration(r.IntN(4)) * time.Hour), UpdatedAt: now.Add(time.Duration(r.IntN(50)) * time.Minute),
+				Total: order.Money{Minor: total, Currency: cur}, Refunded: order.Money{Minor: int64(r.IntN(int(total) + 1)), Currency: cur},
+				Test: r.IntN(10) == 0, Customer: order.Customer{Email: email}}
+			if r.IntN(8) == 0 {
+				o = order.Order{Source: o.Source, ExternalID: o.ExternalID, Stub: true, DeletedAt: o.UpdatedAt}
+			}
+			versions = append(versions, o)
+			if r.IntN(3) == 0 {
+				versions = append(versions, o)
+			}
+		}
+		var final []string
+		for range 2 { // in two orders
+			r.Shuffle(len(versions), func(i, j int) { versions[i], versions[j] = versions[j], versions[i] })
+			if c, err := find(t, b, email); err == nil {
+				remove(t, b, c.ID)
+				email = "again-" + email
+				for i := range versions {
+					versions[i].ExternalID = "again-" + versions[i].ExternalID
+					versions[i].Customer.Email = email
+				}
+			}
+			for i, o := range versions {
+				if o.Stub {
+					o.Customer = order.Customer{}
+				}
+				attach(t, b, o)
+				c, err := find(t, b, email)
+				if err != nil {
+					continue // nothing but deletions so far
+				}
+				orders, _, err := b.Orders(ctx, c.IDs(), 100, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				sum, _ := json.Marshal(order.Sum(slices.Values(orders)))
+				have, _ := json.Marshal(c.Figures)
+				if got, want := strings.ReplaceAll(string(have), "null", "{}"), strings.ReplaceAll(string(sum), "null", "{}"); got != want {
+					t.Fatalf("round %d, after delivery %d (%s %s): figures\n%s\nbut its orders are\n%s", round, i, o.ExternalID, o.Status, got, want)
+				}
+			}
+			c, err := find(t, b, email)
+			if err != nil {
+				t.Fatal(err)
+			}
+			have, _ := json.Marshal(c.Figures)
+			final = append(final, strings.ReplaceAll(string(have), "null", "{}"))
+		}
+		if final[0] != final[1] {
+			t.Errorf("round %d: one shuffle gives\n%s\nanother\n%s", round, final[0], final[1])
+		}
+	}
+}
+
+func TestFirstAndLastOrderAreOfThoseThatCount(t *testing.T) {
+	b := book(t)
+	at := func(h int) time.Time { return now.Add(time.Duration(h) * time.Hour) }
+	o := func(id string, placed, updated int, s order.Status) order.Order {
+		return order.Order{Source: "shop", ExternalID: id, Status: s, PlacedAt: at(placed), UpdatedAt: at(updated),
+			Total: order.Money{Minor: 100, Currency: "EUR"}, Customer: order.Customer{Email: "a@b.example"}}
+	}
+	for _, step := range []struct {
+		o           order.Order
+		first, last time.Time
+	}{
+		{o("1", 1, 1, order.Paid), at(1), at(1)},
+		{o("2", 2, 2, order.Paid), at(1), at(2)},
+		{o("3", 3, 3, order.Paid), at(1), at(3)},
+		{o("3", 3, 4, order.Cancelled), at(1), at(2)},
+		{o("1", 1, 4, order.Failed), at(2), at(2)},
+		{o("2", 5, 6, order.Paid), at(5), at(5)}, // the shop moved it
+		{o("3", 3, 7, order.Paid), at(3), at(5)},
+		{o("2", 5, 8, order.Cancelled), at(3), at(3)},
+		{o("3", 3, 9, order.Cancelled), time.Time{}, time.Time{}},
+	} {
+		attach(t, b, step.o)
+		c, err := find(t, b, "a@b.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := c.Figures; !f.FirstAt.Equal(step.first) || !f.LastAt.Equal(step.last) {
+			t.Errorf("after order %s is %s: from %v to %v, want %v to %v", step.o.ExternalID, step.o.Status, f.FirstAt, f.LastAt, step.first, step.last)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type Contact struct {
 	Group        string // id of the customer group, at most one
 	Consent      Consent
 	Figures      Figures
+	Open         []string // ids of the requests that nobody has seen to, oldest first
 	Origin       Origin
 	Lock         *Lock
 	Offers       map[string]Offer     // what sources said about locked units, by name of the unit
@@ -85,14 +86,6 @@ type ImportMark struct {
 	Job     string
 	Row     int  // the first row of the file that wrote here
 	Created bool // that row made the contact
-}
-
-// Figures sum up the orders that count.
-type Figures struct {
-	Orders  int
-	Revenue map[string]int64 // minor units by ISO 4217 code; currencies are never summed
-	FirstAt time.Time        // when the first and the last order was placed; zero without orders
-	LastAt  time.Time
 }
 
 // Consent is whether the person may be mailed for marketing.
@@ -166,7 +159,8 @@ func (c Contact) Clone() Contact {
 		m := *c.Import
 		c.Import = &m
 	}
-	c.Figures.Revenue = maps.Clone(c.Figures.Revenue)
+	c.Figures = c.Figures.clone()
+	c.Open = slices.Clone(c.Open)
 	c.Stamps = maps.Clone(c.Stamps)
 	return c
 }

@@ -1,10 +1,13 @@
 package form
 
 import (
+	"slices"
 	"strings"
+	"unicode"
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/site"
+	"clientele/internal/domain/timeline"
 	"clientele/internal/domain/transfer"
 )
 
@@ -47,6 +50,26 @@ func target(f site.Form, name string) (to string, mapped bool) {
 	}
 	return "", false
 }
+
+// asks reports whether a submission wants an answer: whether it says anything in words
+// besides who the visitor is. Ticked boxes and the tokens that scripts add are no words.
+func asks(f site.Form, values []timeline.Value) bool {
+	for _, v := range values {
+		text := strings.TrimSpace(v.Text)
+		if to, _ := target(f, v.Name); to != "" || text == "" {
+			continue
+		}
+		lower := strings.ToLower(v.Name)
+		if strings.ContainsFunc(text, unicode.IsSpace) ||
+			slices.ContainsFunc(questions, func(q string) bool { return strings.Contains(lower, q) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// questions are parts of names of fields for what a visitor wants.
+var questions = []string{"message", "bericht", "vraag", "question", "comment", "opmerking", "nachricht", "frage", "request", "verzoek"}
 
 // asksForMail are parts of names that ask for a yes to mail.
 var asksForMail = []string{"newsletter", "nieuwsbrief", "marketing", "mailing", "subscribe", "optin", "opt_in", "opt-in"}

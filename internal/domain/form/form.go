@@ -122,9 +122,13 @@ func Submit(ctx context.Context, b Book, s site.Site, f site.Form, sub Submissio
 		return Result{}, refusal
 	}
 	facts.Source, facts.AsOf = act.Source, contact.Stamp{At: sub.At}
+	wants := asks(f, act.Values)
 	c, created, err := b.Upsert(ctx, facts, sub.At, func(c *contact.Contact, facts contact.Facts, created bool) ([]timeline.Activity, error) {
 		if !created {
 			c.Enrich(facts)
+		}
+		if wants {
+			c.Ask(act.ID)
 		}
 		return []timeline.Activity{act}, nil
 	})

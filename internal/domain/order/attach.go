@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"iter"
 	"strconv"
 	"time"
 
@@ -34,7 +35,12 @@ type Book interface {
 }
 
 // Rule is the change that one delivered version makes.
-type Rule func(c *contact.Contact, f contact.Facts, created bool, stored *Order) (Order, []timeline.Activity, error)
+type Rule func(c *contact.Contact, f contact.Facts, created bool, stored *Order, others Others) (Order, []timeline.Activity, error)
+
+// Others gives the figures of the contact's orders without the one that is delivered,
+// as of the version of the contact that the rule was handed. It reads them all, so it is
+// asked only where it must be.
+type Others func() (contact.Figures, error)
 
 // Ref is the order's name within the site: "<source>:<id in the shop>".
 func (o Order) Ref() string { return o.Source + ":" + o.ExternalID }
@@ -59,7 +65,7 @@ func Attach(ctx context.Context, b Book, o Order, pol contact.Policy, now time.T
 		// Kept under the order's own id: another delivery of it takes the same place.
 		return b.KeepSubmission(ctx, o.Source, o.activity(), now.Add(keptFor))
 	}
-	_, err := b.Attach(ctx, o, f, now, func(c *contact.Contact, f contact.Facts, created bool, stored *Order) (Order, []timeline.Activity, error) {
+	_, err := b.Attach(ctx, o, f, now, func(c *contact.Contact, f contact.Facts, created bool, stored *Order, others Others) (Order, []timeline.Activity, error) {
 		var effect contact.Effect
 		from := c.Status
 		if created {
@@ -79,7 +85,9 @@ func Attach(ctx context.Context, b Book, o Order, pol contact.Policy, now time.T
 		}
 		var acts []timeline.Activity
 		if changed {
-			merged.count(&before, c)
+			if err := merged.count(&before, c, others); err != nil {
+				return merged, nil, err
+			}
 			if !merged.Stub {
 				acts = append(acts, merged.activity())
 			}
@@ -145,33 +153,43 @@ func postal(a Address) [6]string {
 	return [6]string{a.Street, a.Street2, a.Postcode, a.City, a.Region, a.Country}
 }
 
-// count brings the contact's figures from the stored version to this one.
-func (o Order) count(before *Order, c *contact.Contact) {
+// count brings the contact's figures from the stored version to this one. Where the
+// first or the last order goes, the others tell which one is it now.
+func (o Order) count(before *Order, c *contact.Contact, others Others) error {
 	f := &c.Figures
-	add := func(v Order, sign int) {
-		if !v.Counts() {
-			return
-		}
-		f.Orders += sign
-		m := v.Revenue()
-		if f.Revenue == nil {
-			f.Revenue = map[string]int64{}
-		}
-		f.Revenue[m.Currency] += int64(sign) * m.Minor
-		if f.Revenue[m.Currency] == 0 {
-			delete(f.Revenue, m.Currency)
-		}
-	}
-	add(*before, -1)
-	add(o, +1)
-	if at := o.PlacedAt; o.Promotes() && !at.IsZero() {
-		if f.FirstAt.IsZero() || at.Before(f.FirstAt) {
-			f.FirstAt = at
-		}
-		if at.After(f.LastAt) {
-			f.LastAt = at
+	if before.Counts() {
+		r := before.Revenue()
+		f.Add(-1, r.Currency, r.Minor)
+		at := before.PlacedAt
+		if !at.IsZero() && (at.Equal(f.FirstAt) || at.Equal(f.LastAt)) && !(o.Counts() && o.PlacedAt.Equal(at)) {
+			f.FirstAt, f.LastAt = time.Time{}, time.Time{}
+			if f.Orders > 0 {
+				rest, err := others()
+				if err != nil {
+					return err
+				}
+				f.FirstAt, f.LastAt = rest.FirstAt, rest.LastAt
+			}
 		}
 	}
+	if o.Counts() {
+		r := o.Revenue()
+		f.Add(1, r.Currency, r.Minor)
+		f.Placed(o.PlacedAt)
+	}
+	return nil
+}
+
+// Sum is the figures of orders.
+func Sum(orders iter.Seq[Order]) (f contact.Figures) {
+	for o := range orders {
+		if o.Counts() {
+			r := o.Revenue()
+			f.Add(1, r.Currency, r.Minor)
+			f.Placed(o.PlacedAt)
+		}
+	}
+	return f
 }
 
 // activity is the order's one entry in the timeline, at the moment it was

@@ -55,7 +55,7 @@ func (b *book) Attach(_ context.Context, o order.Order, f contact.Facts, now tim
 		return contact.Contact{}, b.fail
 	}
 	c := contact.New(f, now)
-	_, _, err := rule(&c, f, true, nil)
+	_, _, err := rule(&c, f, true, nil, nil)
 	b.orders = append(b.orders, o)
 	return c, err
 }
