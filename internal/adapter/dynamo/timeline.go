@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -63,6 +64,7 @@ func (b *Book) Timeline(ctx context.Context, id crm.ContactID, q timeline.Query)
 		if len(acts) == q.Limit {
 			return acts, acts[q.Limit-1].ID, nil
 		}
+		a.Open = slices.Contains(c.Open, a.ID)
 		acts = append(acts, a)
 	}
 }

@@ -40,6 +40,7 @@ type Activity struct {
 	Ref     string   // what it is about, for example an order's "source:id"
 	Changed []string // names of fields that changed
 	Values  []Value  // what was said, in its order
+	Open    bool     // a request that nobody has seen to; known when read, never kept here
 	// Mail goes out if and only if the activity is committed; it is not kept with it.
 	Mail *mail.Message
 }

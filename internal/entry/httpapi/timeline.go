@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/order"
 	"clientele/internal/domain/site"
@@ -29,6 +30,18 @@ func addTimeline(api huma.API, h contactsAPI) {
 		OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/contacts/{id}/orders", Tags: tags,
 		Summary: "The orders of a contact", Description: "By shop and id in the shop.", Errors: []int{http.StatusNotFound},
 	}, h.orders)
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "get-figures", Method: http.MethodGet, Path: "/v1/contacts/{id}/figures", Tags: tags,
+		Summary:     "The figures beside a contact's timeline",
+		Description: "Strongly consistent: orders, revenue and average a currency, first and last order, last activity, open requests.",
+		Errors:      []int{http.StatusNotFound},
+	}, h.figures)
+	operation(api, site.ContactsWrite, huma.Operation{
+		OperationID: "finish-request", Method: http.MethodPost, Path: "/v1/contacts/{id}/requests/{activity}/done", Tags: tags,
+		DefaultStatus: http.StatusNoContent, Summary: "Mark a request as done",
+		Description: "A submission that says something in words is an open request until it is marked as done or the contact is sent a message.",
+		Errors:      []int{http.StatusNotFound},
+	}, h.finishRequest)
 }
 
 type activityJSON struct {
@@ -39,6 +52,7 @@ type activityJSON struct {
 	By      string        `json:"by,omitempty" doc:"The member or API key who did it"`
 	Ref     string        `json:"ref,omitempty" doc:"What it is about, for example an order's source:id"`
 	Changed []string      `json:"changed,omitempty" doc:"Names of the fields that changed"`
+	Open    bool          `json:"open,omitempty" doc:"A request that nobody has answered or marked as done"`
 	Values  []valueJSON   `json:"values,omitempty" doc:"What was said, in its order"`
 }
 
@@ -50,7 +64,7 @@ type valueJSON struct {
 func activities(acts []timeline.Activity) []activityJSON {
 	out := make([]activityJSON, len(acts))
 	for i, a := range acts {
-		out[i] = activityJSON{ID: a.ID, At: a.At, Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed}
+		out[i] = activityJSON{ID: a.ID, At: a.At, Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed, Open: a.Open}
 		for _, v := range a.Values {
 			out[i].Values = append(out[i].Values, valueJSON(v))
 		}
@@ -185,3 +199,58 @@ func (h contactsAPI) orders(ctx context.Context, c caller, in *ordersInput) (*or
 }
 
 func money(m order.Money) moneyJSON { return moneyJSON{m.Minor, m.Currency} }
+
+type figuresJSON struct {
+	OrdersCount      int           `json:"orders_count" doc:"Orders that count: not cancelled, failed, draft, deleted or test" example:"2"`
+	Revenue          []revenueJSON `json:"revenue" nullable:"false" doc:"One line a currency; currencies are never summed"`
+	FirstOrderAt     *time.Time    `json:"first_order_at,omitempty"`
+	LastOrderAt      *time.Time    `json:"last_order_at,omitempty"`
+	LastActivityAt   time.Time     `json:"last_activity_at"`
+	LastActivityKind timeline.Kind `json:"last_activity_kind" example:"order"`
+	OpenRequests     int           `json:"open_requests" doc:"Requests that nobody has answered or marked as done, at most 200" example:"1"`
+}
+
+type revenueJSON struct {
+	Orders  int       `json:"orders" example:"2"`
+	Total   moneyJSON `json:"total" doc:"Refunds taken off"`
+	Average moneyJSON `json:"average" doc:"Of an order"`
+}
+
+type figuresAnswer struct{ Body figuresJSON }
+
+func (h contactsAPI) figures(ctx context.Context, c caller, in *ByID) (*figuresAnswer, error) {
+	b := h.open(c.site)
+	found, err := b.Get(ctx, crm.ContactID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	acts, _, err := b.Timeline(ctx, found.ID, timeline.Query{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	f := found.Figures
+	j := figuresJSON{OrdersCount: f.Orders, Revenue: []revenueJSON{}, FirstOrderAt: when(f.FirstAt), LastOrderAt: when(f.LastAt), OpenRequests: len(found.Open)}
+	for _, cur := range f.Currencies() {
+		j.Revenue = append(j.Revenue, revenueJSON{f.Counts[cur], moneyJSON{f.Revenue[cur], cur}, moneyJSON{f.Average(cur), cur}})
+	}
+	for _, a := range acts { // the newest; a contact's making is one at least
+		j.LastActivityAt, j.LastActivityKind = a.At, a.Kind
+	}
+	return &figuresAnswer{j}, nil
+}
+
+type requestInput struct {
+	ByID
+	Activity string `path:"activity" doc:"The id of the timeline's entry" example:"01JD9Z8B6RQ7XKQ1M0V4T2C5YE"`
+}
+
+func (h contactsAPI) finishRequest(ctx context.Context, c caller, in *requestInput) (*struct{}, error) {
+	now := h.clock.Now()
+	_, err := h.open(c.site).Change(ctx, crm.ContactID(in.ID), now, func(k *contact.Contact) ([]timeline.Activity, error) {
+		if err := k.Done(in.Activity); err != nil {
+			return nil, err
+		}
+		return []timeline.Activity{{At: now, Kind: timeline.Edit, Source: c.by.Source(), By: c.by.ID, Ref: in.Activity, Changed: []string{"requests"}}}, nil
+	})
+	return nil, err
+}
