@@ -370,14 +370,12 @@ func (h contactsAPI) submissions(ctx context.Context, c caller, in *submissionsI
 // takesIn reports whether the site has a form of this public key, or a source of
 // this name.
 func (h contactsAPI) takesIn(ctx context.Context, id crm.SiteID, name string) (bool, error) {
-	s, _, err := h.dir.ByForm(ctx, name)
-	if err == nil && s.ID == id {
-		return true, nil
+	if of, ok := site.PublicSite(name); ok && of == id { // never look at another site's
+		if _, _, err := h.dir.ByForm(ctx, name); crm.CodeOf(err) != crm.NotFound {
+			return err == nil, err
+		}
 	}
-	if err != nil && crm.CodeOf(err) != crm.NotFound {
-		return false, err
-	}
-	_, _, err = h.dir.BySource(ctx, string(id)+"-"+name)
+	_, _, err := h.dir.BySource(ctx, string(id)+"-"+name)
 	if crm.CodeOf(err) == crm.NotFound {
 		return false, nil
 	}
