@@ -12,7 +12,7 @@ TOOL    := go tool -modfile=tools/go.mod
 LAUNCH  := CLIENTELE_FOLLOW=1 exec $(LOCAL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo bench sam-local sam-local-api parts fetch need clean
+.PHONY: help run test check demo bench fuzz sam-local sam-local-api parts fetch need clean
 .SILENT:
 
 help: ## list the targets
@@ -39,6 +39,9 @@ check: parts ## format, vet, staticcheck, architecture, template, known vulnerab
 	echo "sam validate --lint"; out=$$($(SAM) validate --lint 2>&1) || { echo "$$out"; exit 1; }
 	echo "govulncheck"; tools/govulncheck.sh
 	echo "check: all well"
+
+fuzz: need ## put the API of the running `make run` to the test of its own OpenAPI description
+	tools/schemathesis.sh
 
 sam-local: parts ## sam local invoke with a sample event, in Docker (FUNCTION=OrdersFunction EVENT=events/orders/…)
 	tools/sam-local.sh invoke $(FUNCTION) $(EVENT)

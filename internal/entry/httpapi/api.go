@@ -36,7 +36,9 @@ func newAPI(mux *http.ServeMux) huma.API {
 // have at most maxBody bytes.
 func serve(dir Callers, clock crm.Clock, maxBody int64, add func(huma.API)) http.Handler {
 	mux := http.NewServeMux()
-	add(newAPI(mux))
+	api := newAPI(mux)
+	add(api)
+	refuseOthers(mux, api.OpenAPI())
 	return Logged(authenticate(dir, clock, metered(dir, clock, limitBody(maxBody, routed(mux)))))
 }
 

@@ -15,6 +15,7 @@ var OpenAPI = sync.OnceValues(func() ([]byte, error) {
 	for _, add := range describe {
 		add(api)
 	}
+	tellApart(api.OpenAPI())
 	addExamples(api.OpenAPI())
 	return json.MarshalIndent(api.OpenAPI(), "", "  ")
 })

@@ -30,6 +30,55 @@ var says = map[crm.Code]crm.Error{
 	crm.PlanRequired:         {Detail: "the plan mini has no customers and their statuses; the plan pro has them", Plan: "pro"},
 }
 
+// tellApart brings into the description what the code decides beyond schemas: an
+// If-Match is needed where its absence is a 428, and null in a request is the
+// same as absent, or clears.
+func tellApart(doc *huma.OpenAPI) {
+	seen := map[*huma.Schema]bool{}
+	for _, p := range doc.Paths {
+		for _, op := range []*huma.Operation{p.Get, p.Post, p.Put, p.Patch, p.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, param := range op.Parameters {
+				if param.Name == "If-Match" && op.Responses["428"] != nil {
+					param.Required = true
+				}
+			}
+			if op.RequestBody != nil {
+				for _, m := range op.RequestBody.Content {
+					nullable(doc.Components.Schemas, m.Schema, seen)
+				}
+			}
+		}
+	}
+}
+
+// nullable lets every member that need not be given be null.
+func nullable(reg huma.Registry, s *huma.Schema, seen map[*huma.Schema]bool) {
+	if s != nil && s.Ref != "" {
+		s = reg.SchemaFromRef(s.Ref)
+	}
+	if s == nil || seen[s] {
+		return
+	}
+	seen[s] = true
+	nullable(reg, s.Items, seen)
+	for name, p := range s.Properties {
+		nullable(reg, p, seen)
+		switch {
+		case slices.Contains(s.Required, name):
+		case p.Ref != "":
+			s.Properties[name] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}}
+		default:
+			p.Nullable = true
+			if len(p.Enum) > 0 && !slices.Contains(p.Enum, nil) {
+				p.Enum = append(p.Enum, nil)
+			}
+		}
+	}
+}
+
 // addExamples gives every body of the description an example: bodies of success
 // one made of the examples of their fields, errors one for each kind of problem
 // that has their status.

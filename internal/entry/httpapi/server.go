@@ -144,14 +144,17 @@ func routed(mux *http.ServeMux) http.Handler {
 		probe := &headerOnly{header: http.Header{}}
 		h.ServeHTTP(probe, r)
 		if probe.status == http.StatusMethodNotAllowed {
-			allow := probe.header.Get("Allow")
-			w.Header().Set("Allow", allow)
-			WriteProblem(w, r, &Problem{Type: "/problems/method-not-allowed", Title: "This method is not offered here",
-				Status: http.StatusMethodNotAllowed, Detail: "use one of " + allow, RequestID: requestID(r.Context())})
+			notOffered(w, r, probe.header.Get("Allow"))
 			return
 		}
 		WriteProblem(w, r, crm.Errorf(crm.NotFound, "there is nothing at this address; see /v1/openapi.json for what there is"))
 	})
+}
+
+func notOffered(w http.ResponseWriter, r *http.Request, allow string) {
+	w.Header().Set("Allow", allow)
+	WriteProblem(w, r, &Problem{Type: "/problems/method-not-allowed", Title: "This method is not offered here",
+		Status: http.StatusMethodNotAllowed, Detail: "use one of " + allow, RequestID: requestID(r.Context())})
 }
 
 type headerOnly struct {
@@ -162,6 +165,30 @@ type headerOnly struct {
 func (h *headerOnly) Header() http.Header         { return h.header }
 func (h *headerOnly) Write(b []byte) (int, error) { return len(b), nil }
 func (h *headerOnly) WriteHeader(status int)      { h.status = status }
+
+// refuseOthers answers, on every path of the description, the methods that are
+// not offered there. Registered one by one, as a path without parameters would
+// else fall to one with ("/v1/contacts/look-up" to "/v1/contacts/{id}").
+func refuseOthers(mux *http.ServeMux, doc *huma.OpenAPI) {
+	for path, item := range doc.Paths {
+		var offered, others []string
+		for _, m := range []struct {
+			name string
+			op   *huma.Operation
+		}{{http.MethodDelete, item.Delete}, {http.MethodGet, item.Get}, {http.MethodHead, item.Get}, {http.MethodOptions, nil},
+			{http.MethodPatch, item.Patch}, {http.MethodPost, item.Post}, {http.MethodPut, item.Put}, {http.MethodTrace, nil}} {
+			if m.op != nil {
+				offered = append(offered, m.name)
+			} else {
+				others = append(others, m.name)
+			}
+		}
+		allow := strings.Join(offered, ", ")
+		for _, method := range others {
+			mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) { notOffered(w, r, allow) })
+		}
+	}
+}
 
 // note is what the one log line of a request tells besides the status.
 type note struct {
