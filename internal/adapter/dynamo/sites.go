@@ -45,6 +45,7 @@ type statusRecord struct {
 	ID     contact.Status `json:"id"`
 	Name   string         `json:"name,omitempty"`
 	Colour string         `json:"colour,omitempty"`
+	Into   contact.Status `json:"into,omitempty"`
 }
 
 func siteRecordOf(s site.Site) siteRecord {

@@ -251,7 +251,7 @@ func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) (refused error)
 	if s := p.Status.Value; p.Status.Set && s != "" && s != c.Status { // what a downgraded site has, it keeps
 		if ids := pol.StatusIDs(); !slices.Contains(ids, s) {
 			faults.Add("/status", "a status is one of %s", join(ids))
-		} else if refused = pol.mayHave(s); refused == nil {
+		} else if refused = pol.MayHave(s); refused == nil {
 			c.Status = s
 		}
 	}

@@ -4,7 +4,9 @@ import (
 	"slices"
 	"time"
 
+	"clientele/internal/domain/crm"
 	"clientele/internal/domain/plan"
+	"clientele/internal/domain/timeline"
 )
 
 // Status is lead, customer, vip, inactive or the id of one that the site made.
@@ -27,6 +29,53 @@ type StatusDef struct {
 	ID     Status
 	Name   string // as the owner calls it; empty for a built-in one under its own name
 	Colour string // "#rrggbb", or empty
+	Into   Status // it is being deleted: its contacts move there, and nobody gets it any more
+}
+
+// BuiltIn reports whether every site has the status.
+func (s Status) BuiltIn() bool { return slices.Contains(Statuses, s) }
+
+// In is the name of a built-in status in a site's language, "" for an own one.
+func (s Status) In(lang string) string {
+	en := map[Status]string{Lead: "Lead", Customer: "Customer", VIP: "VIP", Inactive: "Inactive"}
+	nl := map[Status]string{Lead: "Lead", Customer: "Klant", VIP: "VIP", Inactive: "Inactief"}
+	if lang == "nl" {
+		return nl[s]
+	}
+	return en[s]
+}
+
+// statusWords are what files call the built-in statuses.
+var statusWords = map[string]Status{
+	"lead": Lead, "prospect": Lead,
+	"customer": Customer, "klant": Customer, "kunde": Customer, "client": Customer,
+	"vip":      VIP,
+	"inactive": Inactive, "inactief": Inactive, "inaktiv": Inactive, "inactif": Inactive,
+}
+
+// StatusOf reads a status as people write it, in any case: its id, the name that
+// the site gave it, or a word for a built-in one, in that order. It may be one that
+// is being deleted, which then stands for where its contacts go.
+func (p Policy) StatusOf(text string) (Status, bool) {
+	word := crm.Fold(Trim(text))
+	found := func(d StatusDef) (Status, bool) {
+		if d.Into != "" {
+			return d.Into, true
+		}
+		return d.ID, true
+	}
+	for _, d := range p.Statuses {
+		if word == string(d.ID) {
+			return found(d)
+		}
+	}
+	for _, d := range p.Statuses {
+		if d.Name != "" && word == crm.Fold(d.Name) {
+			return found(d)
+		}
+	}
+	s, ok := statusWords[word]
+	return s, ok
 }
 
 // Event is a first time that may make a lead a customer.
@@ -59,7 +108,9 @@ func (p Policy) Promotes(e Event) bool {
 func (p Policy) StatusIDs() []Status {
 	out := make([]Status, 0, len(Statuses)+len(p.Statuses))
 	for _, d := range p.Statuses {
-		out = append(out, d.ID)
+		if d.Into == "" {
+			out = append(out, d.ID)
+		}
 	}
 	for _, s := range Statuses {
 		if !slices.Contains(out, s) {
@@ -69,8 +120,8 @@ func (p Policy) StatusIDs() []Status {
 	return out
 }
 
-// mayHave is nil if the plan lets contacts have the status by hand or by a file.
-func (p Policy) mayHave(s Status) error {
+// MayHave is nil if the plan lets contacts have the status by hand or by a file.
+func (p Policy) MayHave(s Status) error {
 	if s == Customer || s == VIP {
 		return p.Plan.Needs(plan.Customers)
 	}
@@ -80,7 +131,7 @@ func (p Policy) mayHave(s Status) error {
 // MayImport reports whether a file may give the status: one that the site has
 // and that its plan knows.
 func (p Policy) MayImport(s Status) bool {
-	return slices.Contains(p.StatusIDs(), s) && p.mayHave(s) == nil
+	return slices.Contains(p.StatusIDs(), s) && p.MayHave(s) == nil
 }
 
 // note keeps when an event was first seen, whatever the order of arrival; the
@@ -98,15 +149,34 @@ func (c *Contact) note(firsts map[Event]time.Time) (changed bool) {
 	return changed
 }
 
+// Promote says that what happened makes a lead a customer, if one of it does under
+// the switches and the plan.
+func (f *Facts) Promote(pol Policy) {
+	for e := range f.Firsts {
+		if pol.Promotes(e) {
+			f.Status = Customer
+		}
+	}
+}
+
 // GiveBack ends a manual status: from now on the automation decides again, and
 // it decides at once from what the contact did so far.
 func (c *Contact) GiveBack(pol Policy) {
-	c.StatusManual, c.Status = false, Lead
+	if c.StatusManual {
+		c.StatusManual, c.Status = false, Lead
+	}
+	c.Automate(pol)
+}
+
+// Automate makes a lead that has no manual status a customer, if something it did
+// promotes under the switches and the plan as they are now. Nothing moves backwards.
+func (c *Contact) Automate(pol Policy) (changed bool) {
 	for e := range c.Firsts {
 		if pol.Promotes(e) {
-			c.Status = Customer
+			changed = c.promote(Customer) || changed
 		}
 	}
+	return changed
 }
 
 // promote moves a lead that automation may move. Nothing moves backwards.
@@ -116,4 +186,11 @@ func (c *Contact) promote(to Status) bool {
 	}
 	c.Status = to
 	return true
+}
+
+// StatusChange is the timeline's entry of an event that gave the contact another
+// status than from; of a change by hand Entries tells.
+func (c *Contact) StatusChange(from Status, why string, now time.Time) timeline.Activity {
+	return timeline.Activity{At: now, Kind: timeline.Status, Values: []timeline.Value{
+		{Name: "from", Text: string(from)}, {Name: "to", Text: string(c.Status)}, {Name: "why", Text: why}}}
 }

@@ -93,8 +93,9 @@ func Attach(ctx context.Context, b Book, o Order, pol contact.Policy, now time.T
 			}
 		}
 		if c.Status != from {
-			acts = append(acts, timeline.Activity{At: now, Kind: timeline.Status, Source: o.Source, Ref: o.Ref(),
-				Values: []timeline.Value{{Name: "from", Text: string(from)}, {Name: "to", Text: string(c.Status)}, {Name: "why", Text: "order"}}})
+			a := c.StatusChange(from, string(contact.FirstOrder), now)
+			a.Source, a.Ref = o.Source, o.Ref()
+			acts = append(acts, a)
 		}
 		return merged, acts, nil
 	})
@@ -137,14 +138,29 @@ func Facts(o Order, pol contact.Policy) contact.Facts {
 			set(prefix+part, postal(a)[i])
 		}
 	}
-	if o.Promotes() {
-		f.Firsts = map[contact.Event]time.Time{contact.FirstOrder: o.PlacedAt}
-		if pol.Promotes(contact.FirstOrder) {
-			f.Status = contact.Customer
-		}
-	}
+	f.Firsts = o.firsts()
+	f.Promote(pol)
 	if c.AcceptsMarketing != nil && *c.AcceptsMarketing {
 		f.Consent = contact.ConsentSubscribed
+	}
+	return f
+}
+
+// firsts are the events that this version of the order tells of, and when they were.
+func (o Order) firsts() map[contact.Event]time.Time {
+	if !o.Promotes() {
+		return nil
+	}
+	at := o.PlacedAt
+	if at.IsZero() {
+		at = o.UpdatedAt
+	}
+	f := map[contact.Event]time.Time{contact.FirstOrder: at}
+	if o.IsPaid() {
+		f[contact.FirstPayment] = o.UpdatedAt
+		if !o.PaidAt.IsZero() {
+			f[contact.FirstPayment] = o.PaidAt
+		}
 	}
 	return f
 }

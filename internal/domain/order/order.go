@@ -86,6 +86,7 @@ type Order struct {
 
 	PlacedAt  time.Time // UTC, whole milliseconds
 	UpdatedAt time.Time // the shop's last change; UTC, whole milliseconds
+	PaidAt    time.Time // when money came in, or the version that first tells so; zero if it is not known
 
 	Customer  Customer
 	Billing   Address
@@ -183,6 +184,12 @@ func (o Order) Revenue() Money {
 // also of one that is older than the stored version.
 func (o Order) Promotes() bool { return !o.Stub && o.Status.Valid() && o.Status != Draft }
 
+// IsPaid reports whether money came in for the order, whatever became of it
+// since. Goods that went out on credit are fulfilled and not paid.
+func (o Order) IsPaid() bool {
+	return !o.Stub && !o.Test && (!o.PaidAt.IsZero() || o.Status == Paid || o.Status == Refunded)
+}
+
 // Compare orders two versions of the same order: -1 if o is older than p, +1
 // if newer, 0 if they say the same. It is total: by UpdatedAt, then by the
 // status (see rank), then by a hash of everything they say, because shops
@@ -228,7 +235,7 @@ func (o Order) Hash() [sha256.Size]byte {
 	h := hasher{sha256.New()}
 	h.text(o.ExternalID, o.Number, string(o.Status))
 	h.money(o.Total, o.Refunded)
-	h.num(unixMilli(o.PlacedAt), unixMilli(o.UpdatedAt))
+	h.num(unixMilli(o.PlacedAt), unixMilli(o.UpdatedAt), unixMilli(o.PaidAt))
 	c := o.Customer
 	h.text(c.Email, c.FirstName, c.LastName, c.Company, c.Phone, c.ExternalID, c.Language)
 	switch {
@@ -401,6 +408,7 @@ func (o Order) check(f *faults) {
 	}
 	checkTime(f, "/placed_at", o.PlacedAt, false)
 	checkTime(f, "/updated_at", o.UpdatedAt, true)
+	checkTime(f, "/paid_at", o.PaidAt, false)
 	checkMoney(f, "/total", o.Total, o.Total.Currency)
 	checkMoney(f, "/refunded", o.Refunded, o.Total.Currency)
 

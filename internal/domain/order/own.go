@@ -34,6 +34,9 @@ type OwnOrder struct {
 	// UpdatedAt is when the shop last changed the order, RFC 3339 with a zone,
 	// compared in milliseconds; required, between 1990 and 2100.
 	UpdatedAt string `json:"updated_at"`
+	// PaidAt is when it was paid, RFC 3339 with a zone; left out, the status paid or
+	// refunded stands in, and the moment is UpdatedAt.
+	PaidAt string `json:"paid_at,omitempty"`
 	// Test orders are shown and never counted.
 	Test bool `json:"test,omitempty"`
 
@@ -92,6 +95,7 @@ func parseOwn(_ string, root object) (Order, error) {
 		Refunded:   root.money("refunded", currency, ParseMoney),
 		PlacedAt:   root.moment("placed_at"),
 		UpdatedAt:  root.moment("updated_at"),
+		PaidAt:     root.moment("paid_at"),
 	}
 	if test := root.boolean("test"); test != nil {
 		o.Test = *test

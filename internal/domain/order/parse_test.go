@@ -169,7 +169,7 @@ func TestWooCommerceSample(t *testing.T) {
 	billing.Phone = "(555) 555-5555"
 	want := Order{
 		ExternalID: "727", Number: "727", Status: Paid, Total: Money{2935, "USD"}, Refunded: Money{0, "USD"},
-		PlacedAt: at("2017-03-22T19:28:02Z"), UpdatedAt: at("2017-03-22T19:28:08Z"),
+		PlacedAt: at("2017-03-22T19:28:02Z"), UpdatedAt: at("2017-03-22T19:28:08Z"), PaidAt: at("2017-03-22T19:28:08Z"),
 		Customer: Customer{Email: "john.doe@example.com", FirstName: "John", LastName: "Doe", Phone: "(555) 555-5555"},
 		Billing:  billing, Shipping: home,
 		Items: []Item{
@@ -229,7 +229,7 @@ func TestOwnSample(t *testing.T) {
 	yes := true
 	want := Order{
 		ExternalID: "2026-000042", Number: "42", Status: Paid, Total: Money{10750, "EUR"}, Refunded: Money{750, "EUR"},
-		PlacedAt: at("2026-03-02T09:15:00Z"), UpdatedAt: at("2026-03-02T09:16:30.25Z"),
+		PlacedAt: at("2026-03-02T09:15:00Z"), UpdatedAt: at("2026-03-02T09:16:30.25Z"), PaidAt: at("2026-03-02T09:16:00Z"),
 		Customer: Customer{Email: "fenna.de-wit@example.nl", FirstName: "Fenna", LastName: "de Wit", Company: "Bakkerij De Wit", Phone: "+31612345678", ExternalID: "k-1007", Language: "nl", AcceptsMarketing: &yes},
 		Billing:  Address{"Fenna", "de Wit", "Bakkerij De Wit", "Brink 12", "2e verdieping", "7411 BT", "Deventer", "Overijssel", "NL", "+31612345678"},
 		Shipping: Address{"Sjoerd", "Haanstra", "Haanstra & Zn.", "Vismarkt 3", "achterom", "5211 AA", "'s-Hertogenbosch", "Noord-Brabant", "NL", "+31731234567"},

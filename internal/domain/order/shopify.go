@@ -27,6 +27,10 @@ func parseShopify(topic string, root object) (Order, error) {
 		o.Test = *test
 	}
 	o.Status = shopifyStatus(root)
+	switch strings.ToLower(root.text("financial_status", MaxNumber)) {
+	case "paid", "partially_paid", "partially_refunded", "refunded":
+		o.PaidAt = o.UpdatedAt // Shopify does not tell when
+	}
 	o.Total, o.Refunded = shopifyAmounts(root, currency, o.Status == Cancelled)
 
 	billing, shipping, customer := root.child("billing_address"), root.child("shipping_address"), root.child("customer")

@@ -42,6 +42,7 @@ func parseWooCommerce(topic string, root object) (Order, error) {
 			root.fault("date_modified_gmt", "is missing")
 		}
 	}
+	o.PaidAt = root.momentIn("date_paid_gmt", wooTime, time.RFC3339)
 	paid := root.has("date_paid_gmt") || root.has("date_paid")
 	o.Status = wooStatus(root.text("status", MaxNumber), paid)
 

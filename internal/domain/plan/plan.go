@@ -23,8 +23,9 @@ var Plans = []Plan{Mini, Business, Pro, Ecommerce}
 type Feature string
 
 const (
-	// Customers: contacts may become customers (by hand or automation) and have
-	// statuses beyond lead.
+	// Customers: contacts may become customer or VIP, by hand, by a file or by the
+	// automation. Inactive and the site's own statuses, which leads have as well, are
+	// in every plan.
 	Customers Feature = "customers"
 	// Groups: customer groups with prices.
 	Groups Feature = "groups"
