@@ -3,11 +3,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
 	"clientele/internal/adapter/awscfg"
 	"clientele/internal/adapter/dynamo"
+	"clientele/internal/adapter/queue"
 	"clientele/internal/domain/site"
 	"clientele/internal/entry/httpapi"
 	"clientele/internal/entry/lambdahttp"
@@ -22,5 +24,9 @@ func build(_ context.Context, getenv func(string) string) (http.Handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	return httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, time.Now), nil
+	jobs, err := queue.Open(cfg, getenv("BULK_QUEUE_URL"))
+	if err != nil {
+		return nil, fmt.Errorf("BULK_QUEUE_URL: %w", err)
+	}
+	return httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, time.Now), nil
 }

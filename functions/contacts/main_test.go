@@ -8,8 +8,12 @@ import (
 	"clientele/internal/test/functiontest"
 )
 
+func env(t *testing.T) func(string) string {
+	return functiontest.Env(t, "BULK_QUEUE_URL", "http://localhost/1/queue")
+}
+
 func TestBuild(t *testing.T) {
-	h, err := build(context.Background(), functiontest.Env(t))
+	h, err := build(context.Background(), env(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +35,10 @@ func TestBuild(t *testing.T) {
 }
 
 func TestBuildSaysWhatIsMissing(t *testing.T) {
-	if _, err := build(context.Background(), func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), "TABLE") {
-		t.Errorf("error %v, want one that names TABLE", err)
+	full := env(t)
+	for _, missing := range []string{"TABLE", "BULK_QUEUE_URL"} {
+		if _, err := build(context.Background(), functiontest.Without(full, missing)); err == nil || !strings.Contains(err.Error(), missing) {
+			t.Errorf("error %v, want one that names %s", err, missing)
+		}
 	}
 }

@@ -73,6 +73,10 @@ func activityOf(it item) (timeline.Activity, error) {
 
 func (b *Book) withActivities(writes []types.TransactWriteItem, id crm.ContactID, acts []timeline.Activity) ([]types.TransactWriteItem, error) {
 	for _, a := range acts {
+		var once *string // who gives the id tells of something that happens once
+		if a.ID != "" {
+			once = ptr("attribute_not_exists(PK)")
+		}
 		if err := named(&a); err != nil {
 			return nil, err
 		}
@@ -80,7 +84,7 @@ func (b *Book) withActivities(writes []types.TransactWriteItem, id crm.ContactID
 		if err != nil {
 			return nil, err
 		}
-		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}})
+		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it, ConditionExpression: once}})
 		if a.Mail == nil {
 			continue
 		}

@@ -271,6 +271,9 @@ func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule
 		if !errors.As(err, &l) {
 			return next, err
 		}
+		if toldBefore(writes, l) {
+			return old, nil
+		}
 		if at, failed := l.items[0]; failed && number(at, "v") != old.Version {
 			continue // another writer came between
 		}
@@ -283,6 +286,17 @@ func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule
 		}
 	}
 	return contact.Contact{}, busy()
+}
+
+// toldBefore reports whether the activity of a change is there already: the
+// change was made before.
+func toldBefore(writes []types.TransactWriteItem, l *lost) bool {
+	for i := range l.items {
+		if w := writes[i].Put; w != nil && text(w.Item, "t") == "activity" {
+			return true
+		}
+	}
+	return false
 }
 
 // Upsert implements contact.Book.

@@ -14,6 +14,7 @@
 //	kept submission       S#<site>#F#<form id>       <ulid>
 //	job                   S#<site>#J                 <job id>
 //	chunk                 S#<site>#J#<job id>        CHUNK#<n>
+//	part of a bulk job    S#<site>#J#<job id>        PART#<n>
 //	idempotency record    S#<site>#K#<principal>     <client's key>
 //
 //	access pattern                     reads and writes

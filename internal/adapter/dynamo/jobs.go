@@ -48,61 +48,87 @@ func (b *Book) CreateJob(ctx context.Context, j transfer.Job) error {
 	if err != nil {
 		return err
 	}
-	it := b.jobKey(j.ID)
-	it["t"], it["sv"], it["body"], it["n"] = str(string(j.Kind)), num(schemaVersion), str(body), num(1)
-	return b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Put: &types.Put{
+	return b.t.commit(ctx, b.site.ID, b.putJob(b.jobKey(j.ID), string(j.Kind), body))
+}
+
+// putJob is the write of a new item that has a body under a version.
+func (b *Book) putJob(it item, kind, body string) types.TransactWriteItem {
+	it["t"], it["sv"], it["body"], it["n"] = str(kind), num(schemaVersion), str(body), num(1)
+	return types.TransactWriteItem{Put: &types.Put{
 		TableName: b.t.name, Item: it, ConditionExpression: ptr("attribute_not_exists(PK)"),
-	}})
+	}}
 }
 
 // Job implements transfer.Jobs.
 func (b *Book) Job(ctx context.Context, id string) (transfer.Job, error) {
-	it, err := b.t.get(ctx, b.site.ID, b.jobKey(id))
+	it, err := b.jobItem(ctx, id)
 	if err != nil {
 		return transfer.Job{}, err
-	}
-	if it == nil {
-		return transfer.Job{}, crm.Errorf(crm.NotFound, "there is no such job on this site")
 	}
 	return jobOf(it)
 }
 
+// jobItem reads the item of a job; crm.NotFound.
+func (b *Book) jobItem(ctx context.Context, id string) (item, error) {
+	it, err := b.t.get(ctx, b.site.ID, b.jobKey(id))
+	if err == nil && it == nil {
+		err = crm.Errorf(crm.NotFound, "there is no such job on this site")
+	}
+	return it, err
+}
+
 // ChangeJob implements transfer.Jobs.
-func (b *Book) ChangeJob(ctx context.Context, id string, now time.Time, change func(*transfer.Job) error) (transfer.Job, error) {
+func (b *Book) ChangeJob(ctx context.Context, id string, now time.Time, change func(*transfer.Job) error) (j transfer.Job, err error) {
+	err = b.changeJob(ctx, id, func(it item) (string, error) {
+		if j, err = jobOf(it); err != nil {
+			return "", err
+		}
+		if err := change(&j); err != nil {
+			return "", err
+		}
+		j.UpdatedAt = now
+		j.Version++
+		return jobBody(j)
+	})
+	return j, err
+}
+
+// changeJob stores the body that a change makes of a job's item, repeating it
+// while others come between; contact.ErrUnchanged stores nothing.
+func (b *Book) changeJob(ctx context.Context, id string, change func(item) (body string, err error)) error {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
-				return transfer.Job{}, err
+				return err
 			}
 		}
-		j, err := b.Job(ctx, id)
+		it, err := b.jobItem(ctx, id)
 		if err != nil {
-			return j, err
+			return err
 		}
-		was := j.Version
-		if err := change(&j); errors.Is(err, contact.ErrUnchanged) {
-			return j, nil
+		body, err := change(it)
+		if errors.Is(err, contact.ErrUnchanged) {
+			return nil
 		} else if err != nil {
-			return j, err
+			return err
 		}
-		j.UpdatedAt = now
-		body, err := jobBody(j)
-		if err != nil {
-			return j, err
-		}
-		err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: &types.Update{
-			TableName: b.t.name, Key: b.jobKey(id),
-			UpdateExpression:          ptr("SET body = :body, n = :n, sv = :sv"),
-			ConditionExpression:       ptr("n = :was"),
-			ExpressionAttributeValues: item{":body": str(body), ":n": num(was + 1), ":was": num(was), ":sv": num(schemaVersion)},
-		}})
+		err = b.t.commit(ctx, b.site.ID, b.setBody(b.jobKey(id), body, number(it, "n")))
 		var l *lost
 		if !asLost(err, &l) {
-			j.Version = was + 1
-			return j, err
+			return err
 		}
 	}
-	return transfer.Job{}, busy()
+	return busy()
+}
+
+// setBody is the write that replaces version was of a body.
+func (b *Book) setBody(k item, body string, was int64) types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: b.t.name, Key: k,
+		UpdateExpression:          ptr("SET body = :body, n = :n, sv = :sv"),
+		ConditionExpression:       ptr("n = :was"),
+		ExpressionAttributeValues: item{":body": str(body), ":n": num(was + 1), ":was": num(was), ":sv": num(schemaVersion)},
+	}}
 }
 
 func (b *Book) chunkKey(job, chunk string) item { return key(chunkPK(b.site.ID, job), "CHUNK#"+chunk) }
@@ -132,28 +158,38 @@ func (b *Book) ChunkEnded(ctx context.Context, id, chunk string) (bool, error) {
 	return it != nil, err
 }
 
-// ListJobs implements transfer.Jobs. A site has few jobs, so both kinds share
-// the partition.
-func (b *Book) ListJobs(ctx context.Context, kind transfer.Kind, limit int) ([]transfer.Job, error) {
-	var jobs []transfer.Job
+// ListJobs implements transfer.Jobs.
+func (b *Book) ListJobs(ctx context.Context, kind transfer.Kind, limit int) (jobs []transfer.Job, err error) {
+	err = b.listJobs(ctx, string(kind), limit, func(it item) error {
+		j, err := jobOf(it)
+		jobs = append(jobs, j)
+		return err
+	})
+	return jobs, err
+}
+
+// listJobs visits the newest jobs of a kind. A site has few jobs, so all kinds
+// share the partition.
+func (b *Book) listJobs(ctx context.Context, kind string, limit int, visit func(item) error) error {
 	var start item
-	for len(jobs) < limit {
+	for {
 		items, next, err := b.t.query(ctx, b.site.ID, query{pk: jobPK(b.site.ID), limit: 100, start: start})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, it := range items {
-			if text(it, "t") == string(kind) && len(jobs) < limit {
-				j, err := jobOf(it)
-				if err != nil {
-					return nil, err
-				}
-				jobs = append(jobs, j)
+			if text(it, "t") != kind {
+				continue
+			}
+			if limit--; limit < 0 {
+				return nil
+			}
+			if err := visit(it); err != nil {
+				return err
 			}
 		}
 		if start = next; start == nil {
-			break
+			return nil
 		}
 	}
-	return jobs, nil
 }

@@ -11,16 +11,31 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"clientele/internal/domain/bulk"
+	"clientele/internal/domain/crm"
 	"clientele/internal/domain/transfer"
 )
 
-var _ transfer.Queue = (*Queue)(nil)
+var (
+	_ transfer.Queue = (*Queue)(nil)
+	_ bulk.Queue     = (*Queue)(nil)
+)
 
-// SendTask implements transfer.Queue: at most 10 tasks in one request.
+// SendTask implements transfer.Queue.
 func (q *Queue) SendTask(ctx context.Context, tasks ...transfer.Task) error {
+	return sendAll(ctx, q, tasks, taskMessage)
+}
+
+// SendBulk implements bulk.Queue.
+func (q *Queue) SendBulk(ctx context.Context, tasks ...bulk.Task) error {
+	return sendAll(ctx, q, tasks, func(t bulk.Task) (Message, error) { return messageOf(t.Site, bulk.TaskMessage, t) })
+}
+
+// sendAll sends tasks, at most 10 in one request.
+func sendAll[T any](ctx context.Context, q *Queue, tasks []T, pack func(T) (Message, error)) error {
 	entries := make([]types.SendMessageBatchRequestEntry, len(tasks))
 	for i, t := range tasks {
-		m, err := taskMessage(t)
+		m, err := pack(t)
 		if err != nil {
 			return err
 		}
@@ -29,7 +44,7 @@ func (q *Queue) SendTask(ctx context.Context, tasks ...transfer.Task) error {
 			return err
 		}
 		entries[i] = types.SendMessageBatchRequestEntry{
-			Id: aws.String(strconv.Itoa(i)), MessageBody: &body, MessageGroupId: aws.String(string(t.Site)),
+			Id: aws.String(strconv.Itoa(i)), MessageBody: &body, MessageGroupId: aws.String(string(m.Site)),
 		}
 	}
 	for len(entries) > 0 {
@@ -66,10 +81,12 @@ func (q *Queue) SendLater(ctx context.Context, after time.Duration, t transfer.T
 	return nil
 }
 
-func taskMessage(t transfer.Task) (Message, error) {
-	body, err := json.Marshal(t)
+func taskMessage(t transfer.Task) (Message, error) { return messageOf(t.Site, transfer.TaskMessage, t) }
+
+func messageOf(site crm.SiteID, kind string, task any) (Message, error) {
+	body, err := json.Marshal(task)
 	if err != nil {
 		return Message{}, fmt.Errorf("packing a task: %w", err)
 	}
-	return Message{Site: t.Site, Kind: transfer.TaskMessage, Body: body}, nil
+	return Message{Site: site, Kind: kind, Body: body}, nil
 }

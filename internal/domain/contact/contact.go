@@ -182,15 +182,6 @@ func SplitName(full string) (first, last string) {
 	return first, last
 }
 
-// AddTag adds a tag unless the contact has it; tags are compared without case.
-func AddTag(tags []string, tag string) []string {
-	tag = Trim(strings.Join(strings.Fields(tag), " "))
-	if tag == "" || slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
-		return tags
-	}
-	return append(tags, tag)
-}
-
 // Trim takes the blanks off that a file or form may have around a value: all of
 // Unicode's, and the two that are invisible (zero-width space, byte-order mark).
 func Trim(s string) string {

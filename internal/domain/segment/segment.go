@@ -30,6 +30,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"clientele/internal/domain/crm"
 )
 
 // Limits of a filter, OWASP ASVS 4.3.1.
@@ -230,7 +232,7 @@ func (n *node) match(r Row) bool {
 			if !ok {
 				return false
 			}
-			if n.op == isSet || strings.EqualFold(tag, n.value) {
+			if n.op == isSet || crm.SameFolded(tag, n.value) {
 				return true
 			}
 		}

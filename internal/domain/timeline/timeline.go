@@ -32,7 +32,7 @@ var Kinds = []Kind{Form, Order, Status, Edit, Tags, Consent, Group, Note, Mail, 
 
 // Activity is one entry of a timeline.
 type Activity struct {
-	ID      string    // ULID, given by the store; sorts by At
+	ID      string    // ULID, given by the store; sorts by At. Given by a rule: see contact.Book.Change
 	At      time.Time // UTC, milliseconds
 	Kind    Kind
 	Source  string   // see contact.Origin

@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"clientele/internal/domain/bulk"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/order"
@@ -22,17 +23,20 @@ import (
 
 // ContactBook is what the contacts API needs of a site's book.
 type ContactBook interface {
-	contact.Book
+	bulk.Book
 	contact.Batch
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }
 
 // Contacts is the API for contacts, and the OpenAPI description of the whole API.
-func Contacts(dir Callers, open func(site.Site) ContactBook, clock crm.Clock) http.Handler {
-	api := serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, contactsAPI{dir, open, clock}) })
+func Contacts(dir Callers, open func(site.Site) ContactBook, jobs bulk.Queue, clock crm.Clock) http.Handler {
+	h := contactsAPI{dir, open, jobs, clock}
+	many := serve(dir, clock, maxManyIDs, func(a huma.API) { addBulk(a, h) })
 	mux := http.NewServeMux()
-	mux.Handle("/", api)
+	mux.Handle("/", serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, h) }))
+	mux.Handle("/v1/bulk", many)
+	mux.Handle("/v1/bulk/", many)
 	mux.Handle("GET /v1/openapi.json", Logged(openAPIHandler()))
 	return mux
 }
@@ -40,6 +44,7 @@ func Contacts(dir Callers, open func(site.Site) ContactBook, clock crm.Clock) ht
 type contactsAPI struct {
 	dir   site.Directory
 	open  func(site.Site) ContactBook
+	jobs  bulk.Queue
 	clock crm.Clock
 }
 

@@ -15,6 +15,7 @@ import (
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
 	"clientele/internal/entry/httpapi"
+	"clientele/internal/test/bulkkit"
 	"clientele/internal/test/dynamotest"
 )
 
@@ -26,6 +27,7 @@ type shop struct {
 	book  *dynamo.Book
 	table *dynamo.Table
 	id    crm.SiteID
+	jobs  *bulkkit.Queue
 }
 
 type siteSettings = site.Site
@@ -53,8 +55,9 @@ func shopOn(t *testing.T, table *dynamo.Table, s site.Site, scopes ...site.Scope
 	if err := table.PutKey(context.Background(), s.ID, site.Key{ID: fmt.Sprint("key_", len(scopes)), Hash: site.Hash(key), Scopes: scopes}); err != nil {
 		t.Fatal(err)
 	}
-	api := httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, time.Now)
-	return &shop{t, api, key, table.Book(s), table, s.ID}
+	jobs := &bulkkit.Queue{}
+	api := httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, time.Now)
+	return &shop{t, api, key, table.Book(s), table, s.ID, jobs}
 }
 
 func (s *shop) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {

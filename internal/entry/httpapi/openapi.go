@@ -24,6 +24,7 @@ var OpenAPI = sync.OnceValues(func() ([]byte, error) {
 // them.
 var describe = []func(huma.API){
 	func(a huma.API) { addContacts(a, contactsAPI{}) },
+	func(a huma.API) { addBulk(a, contactsAPI{}) },
 	func(a huma.API) { addImports(a, Transfers{}) },
 	func(a huma.API) { addExports(a, Transfers{}) },
 }

@@ -32,11 +32,11 @@ func Imports(dir Callers, t Transfers) http.Handler {
 
 // Exports is the API that asks for exports and hands out their links.
 func Exports(dir Callers, t Transfers) http.Handler {
-	return serve(dir, t.Clock, maxExportBody, func(a huma.API) { addExports(a, t) })
+	return serve(dir, t.Clock, maxManyIDs, func(a huma.API) { addExports(a, t) })
 }
 
-// maxExportBody holds the 10,000 ids that an export can be of.
-const maxExportBody = 512 << 10
+// maxManyIDs holds the 10,000 ids that an export or a bulk action can be of.
+const maxManyIDs = 512 << 10
 
 func newJobID(prefix string, at time.Time) (string, error) {
 	id, err := ulid.New(ulid.Timestamp(at), rand.Reader)
