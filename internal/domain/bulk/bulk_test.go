@@ -100,26 +100,26 @@ func (d *desk) count(f func(contact.Contact) bool) (n int) {
 	return n
 }
 
-var rough = bulkkit.Conditions{Workers: 6, Twice: 0.3, Kill: 0.7}
+var rough = bulkkit.Conditions{Workers: 6, Twice: 0.3, Kill: 0.5}
 
 // Workers are killed and messages come twice, and yet each contact is changed
 // once, has one entry in its timeline, and is counted once.
 func TestKilledAndRepeatedWorkCountsExactly(t *testing.T) {
 	d := open(t)
-	plain, tagged := d.people(350), d.people(150, "Spring")
+	plain, tagged := d.people(180), d.people(70, "Spring")
 	j := d.run(rough, d.start(bulk.Request{Action: "add_tags", Args: bulk.Args{Tags: []string{"spring", "new"}}, Selection: bulk.Selection{All: true}}))
-	d.want(j, bulk.Done, 500, 0, 0)
+	d.want(j, bulk.Done, 250, 0, 0)
 	j = d.run(rough, d.start(bulk.Request{Action: "add_tags", Args: bulk.Args{Tags: []string{"SPRING"}},
 		Selection: bulk.Selection{IDs: append(slices.Clone(plain), "ct_00000000000000000000000000", plain[0])}}))
-	d.want(j, bulk.Done, 0, 351, 0)
-	if j.Reasons[bulk.Unchanged] != 350 || j.Reasons[bulk.Missing] != 1 {
+	d.want(j, bulk.Done, 0, 181, 0)
+	if j.Reasons[bulk.Unchanged] != 180 || j.Reasons[bulk.Missing] != 1 {
 		t.Errorf("reasons %v", j.Reasons)
 	}
 	// The filter no longer matches what the job has changed.
 	j = d.run(rough, d.start(bulk.Request{Action: "remove_tags", Args: bulk.Args{Tags: []string{"spring"}}, Selection: bulk.Selection{Filter: "tags:spring"}}))
-	d.want(j, bulk.Done, 500, 0, 0)
-	if n := d.count(func(c contact.Contact) bool { return slices.Equal(c.Tags, []string{"new"}) && c.Version == 3 }); n != 500 {
-		t.Errorf("%d of 500 have the one tag at version 3", n)
+	d.want(j, bulk.Done, 250, 0, 0)
+	if n := d.count(func(c contact.Contact) bool { return slices.Equal(c.Tags, []string{"new"}) && c.Version == 3 }); n != 250 {
+		t.Errorf("%d of 250 have the one tag at version 3", n)
 	}
 	for _, id := range []crm.ContactID{plain[7], tagged[7]} {
 		acts, _, err := d.b.Timeline(d.Context(), id, timeline.Query{Limit: 10})
@@ -131,7 +131,7 @@ func TestKilledAndRepeatedWorkCountsExactly(t *testing.T) {
 
 func TestManyAreDeletedOnceAfterAPreview(t *testing.T) {
 	d := open(t)
-	d.people(260, "old")
+	d.people(130, "old")
 	kept := d.people(40)
 	r := bulk.Request{Action: "delete", Selection: bulk.Selection{Filter: "tags:old"}}
 	fails := func(r bulk.Request, by site.Actor, at time.Time) {
@@ -142,7 +142,7 @@ func TestManyAreDeletedOnceAfterAPreview(t *testing.T) {
 	}
 	fails(r, owner, now)
 	p, err := bulk.Look(d.Context(), d.b, d.actions, d.s, owner, r, now)
-	if err != nil || p.Matched != 260 || !p.Destructive {
+	if err != nil || p.Matched != 130 || !p.Destructive {
 		t.Fatalf("preview %+v, %v", p, err)
 	}
 	r.Confirm = p.Confirm
@@ -154,7 +154,7 @@ func TestManyAreDeletedOnceAfterAPreview(t *testing.T) {
 	broken := r
 	broken.Confirm = r.Confirm[:len(r.Confirm)-2] + "xx"
 	fails(broken, owner, now)
-	d.want(d.run(rough, d.start(r)), bulk.Done, 260, 0, 0)
+	d.want(d.run(rough, d.start(r)), bulk.Done, 130, 0, 0)
 	if n := d.count(func(contact.Contact) bool { return true }); n != len(kept) {
 		t.Errorf("%d contacts are left, want %d", n, len(kept))
 	}
