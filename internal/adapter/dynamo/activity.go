@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -140,12 +141,12 @@ func (b *Book) Delete(ctx context.Context, id crm.ContactID, now time.Time, chec
 				return err
 			}
 		}
-		it, err := b.slotItem(ctx, id)
+		it, err := b.reach(ctx, id)
 		if err != nil {
 			return err
 		}
 		if number(it, "sweep") != 0 {
-			return b.sweep(ctx, id, now)
+			return b.sweep(ctx, crm.ContactID(text(it, "SK")), now)
 		}
 		c, ok, err := contactOf(it)
 		if err != nil {
@@ -167,7 +168,7 @@ func (b *Book) Delete(ctx context.Context, id crm.ContactID, now time.Time, chec
 			if err != nil {
 				return err
 			}
-			return b.sweep(ctx, id, now)
+			return b.sweep(ctx, c.ID, now)
 		}
 	}
 	return busy()
@@ -182,6 +183,14 @@ func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, now t
 		values[":me"] = str(owner)
 	} else { // somebody else may have this slot's identity, and keeps it
 		names = nil
+	}
+	if len(c.Merged) > 0 {
+		went, err := packJSON(c.Merged)
+		if err != nil {
+			return nil, err
+		}
+		values[":went"] = str(went)
+		expr = strings.Replace(expr, " REMOVE", ", went = :went REMOVE", 1)
 	}
 	writes := []types.TransactWriteItem{{Update: &types.Update{
 		TableName: b.t.name, Key: slotKey(&b.site, c.ID), UpdateExpression: &expr, ConditionExpression: &cond,
@@ -206,15 +215,15 @@ func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, now t
 	return writes, nil
 }
 
-// sweep clears the timeline of a deleted contact. Orders stay, without what
-// tells whose they were. It can stop anywhere and be called again.
-func (b *Book) sweep(ctx context.Context, id crm.ContactID, now time.Time) error {
-	pk, orders := activityPK(b.site.ID, id), false
+// clear removes what is kept under a contact id, but for orders, which stay
+// without what tells whose they were; it reports whether there are any.
+func (b *Book) clear(ctx context.Context, id crm.ContactID) (orders bool, err error) {
+	pk := activityPK(b.site.ID, id)
 	var start item
 	for {
 		items, next, err := b.t.query(ctx, b.site.ID, query{pk: pk, forward: true, limit: 25, start: start})
 		if err != nil {
-			return err
+			return orders, err
 		}
 		var writes []types.TransactWriteItem
 		for _, it := range items {
@@ -226,7 +235,7 @@ func (b *Book) sweep(ctx context.Context, id crm.ContactID, now time.Time) error
 			orders = true
 			w, err := b.anonymiseOrder(it)
 			if err != nil {
-				return err
+				return orders, err
 			}
 			writes = append(writes, w)
 		}
@@ -236,29 +245,48 @@ func (b *Book) sweep(ctx context.Context, id crm.ContactID, now time.Time) error
 				if asLost(err, &l) { // an order changed meanwhile: read the page again
 					continue
 				}
-				return err
+				return orders, err
 			}
 		}
 		if start = next; start == nil {
-			break
+			return orders, nil
 		}
 	}
+}
+
+// sweep clears the timeline of a deleted contact and of all that were merged into
+// it. It can stop anywhere and be called again.
+func (b *Book) sweep(ctx context.Context, id crm.ContactID, now time.Time) error {
+	stored, err := b.slotItem(ctx, id)
+	if err != nil {
+		return err
+	}
+	left := map[crm.ContactID]bool{}
+	for _, part := range append(mergedOf(stored), id) {
+		if left[part], err = b.clear(ctx, part); err != nil {
+			return err
+		}
+	}
+	if err := b.endMerged(ctx, stored, left, now); err != nil {
+		return err
+	}
+	orders := left[id]
 	u := &types.Update{
 		TableName: b.t.name, Key: slotKey(&b.site, id),
-		UpdateExpression: ptr("REMOVE sweep"), ConditionExpression: ptr("attribute_exists(gone)"),
+		UpdateExpression: ptr("REMOVE sweep, went, mg"), ConditionExpression: ptr("attribute_exists(gone)"),
 	}
 	if !orders {
 		// Nothing of the old contact is left, so the tombstone may go. Where orders
 		// stay it stays too: a new life under this id would inherit them.
-		u.UpdateExpression = ptr("SET #ttl = :ttl REMOVE sweep")
+		u.UpdateExpression = ptr("SET #ttl = :ttl REMOVE sweep, went, mg")
 		u.ConditionExpression = ptr("attribute_exists(gone) AND attribute_not_exists(#o)")
 		u.ExpressionAttributeNames = map[string]string{"#ttl": "ttl", "#o": "owner"}
 		u.ExpressionAttributeValues = item{":ttl": num(now.Add(tombstoneFor).Unix())}
 	}
-	err := b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})
+	err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})
 	var l *lost
 	if asLost(err, &l) && number(l.items[0], "gone") != 0 { // somebody new has the address already
-		u.UpdateExpression, u.ConditionExpression = ptr("REMOVE sweep"), ptr("attribute_exists(gone)")
+		u.UpdateExpression, u.ConditionExpression = ptr("REMOVE sweep, went, mg"), ptr("attribute_exists(gone)")
 		u.ExpressionAttributeNames, u.ExpressionAttributeValues = nil, nil
 		err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})
 	}

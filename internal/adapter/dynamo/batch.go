@@ -12,44 +12,25 @@ import (
 	"clientele/internal/domain/crm"
 )
 
-// GetAll implements contact.Batch and transfer.Contacts: one request for the slots, and one more where
-// some of them lead to others.
+// GetAll implements contact.Batch and transfer.Contacts: one request for the slots, and more for
+// those whose contact was merged into another.
 func (b *Book) GetAll(ctx context.Context, ids []crm.ContactID) ([]contact.Contact, error) {
 	found, err := b.slotsAt(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	var owners []crm.ContactID
-	for _, it := range found {
-		if owner := leadsTo(it); owner != "" {
-			owners = append(owners, owner)
-		}
-	}
-	beyond, err := b.slotsAt(ctx, owners)
-	if err != nil {
-		return nil, err
-	}
 	out := make([]contact.Contact, len(ids))
 	for i, id := range ids {
-		it := found[id]
-		if owner := leadsTo(it); owner != "" {
-			it = beyond[owner]
+		c, ok, err := contactOf(found[id])
+		if !ok && text(found[id], "merged") != "" {
+			c, err = b.Get(ctx, id)
 		}
-		c, _, err := contactOf(it)
-		if err != nil {
+		if err != nil && crm.CodeOf(err) != crm.NotFound {
 			return nil, err
 		}
 		out[i] = c
 	}
 	return out, nil
-}
-
-// leadsTo is the contact that answers for a slot where none lives or lived.
-func leadsTo(it item) crm.ContactID {
-	if text(it, "body") != "" || number(it, "gone") != 0 {
-		return ""
-	}
-	return crm.ContactID(text(it, "owner"))
 }
 
 // slotsAt reads slots by id; ids that are none, or have nothing, are not in the map.

@@ -41,51 +41,92 @@ func (b *Book) lives(ctx context.Context, id crm.ContactID) (contact.Contact, bo
 
 // Get implements contact.Book.
 func (b *Book) Get(ctx context.Context, id crm.ContactID) (contact.Contact, error) {
-	it, err := b.slotItem(ctx, id)
+	it, err := b.reach(ctx, id)
 	if err != nil {
 		return contact.Contact{}, err
 	}
 	if number(it, "sweep") != 0 { // a deletion that was cut off
-		if err := b.sweep(ctx, id, time.Unix(number(it, "gone"), 0)); err != nil {
+		if err := b.sweep(ctx, crm.ContactID(text(it, "SK")), time.Unix(number(it, "gone"), 0)); err != nil {
 			return contact.Contact{}, err
 		}
 		return contact.Contact{}, notFound()
 	}
 	c, ok, err := contactOf(it)
-	// A slot without a life of its own leads to its owner; one whose life has ended
-	// does not, or an old link would show somebody else.
-	if owner := crm.ContactID(text(it, "owner")); err == nil && !ok && owner != "" && number(it, "gone") == 0 {
-		c, ok, err = b.lives(ctx, owner)
-	}
 	if err == nil && !ok {
 		err = notFound()
 	}
 	return c, err
+}
+
+// reach reads the slot that an id leads to: its own, or that of the contact which
+// the one that lived there was merged into; nil if there is none. Between the
+// reads of a chain a merge may be done or undone, so its end must know the id.
+func (b *Book) reach(ctx context.Context, id crm.ContactID) (item, error) {
+	ended := "" // the slot that the last try ended in, where nobody lives
+	for try := 1; try <= maxTries; try++ {
+		it, err := b.slotItem(ctx, id)
+		if err != nil || text(it, "merged") == "" {
+			return it, err
+		}
+		for hop := 0; hop <= contact.MaxMerged && text(it, "merged") != ""; hop++ {
+			if it, err = b.slotItem(ctx, crm.ContactID(text(it, "merged"))); err != nil {
+				return nil, err
+			}
+		}
+		c, ok, err := contactOf(it)
+		if err != nil || ok && slices.Contains(c.Merged, id) {
+			return it, err
+		}
+		// Who is dead stays dead, and what went into it stays there: that the same end
+		// is met twice says that nobody got away in between.
+		if sk := text(it, "SK"); !ok && number(it, "gone") != 0 {
+			if sk == ended {
+				return it, nil
+			}
+			ended = sk
+			continue
+		}
+		if err := pause(ctx, try); err != nil {
+			return nil, err
+		}
+	}
+	return nil, busy()
 }
 
 // Find implements contact.Book.
 func (b *Book) Find(ctx context.Context, identity crm.Identity) (contact.Contact, error) {
-	it, err := b.slotItem(ctx, identity.Slot(b.site.Secret))
-	if err != nil {
-		return contact.Contact{}, err
+	for try := 1; try <= maxTries; try++ {
+		it, err := b.slotItem(ctx, identity.Slot(b.site.Secret))
+		if err != nil {
+			return contact.Contact{}, err
+		}
+		if text(it, "owner") == "" {
+			return contact.Contact{}, notFound()
+		}
+		c, ok, err := b.answers(ctx, identity, it)
+		if err != nil || ok {
+			return c, err
+		}
+		// The identity went to another contact between the two reads.
+		if err := pause(ctx, try); err != nil {
+			return contact.Contact{}, err
+		}
 	}
-	c, ok, err := b.answers(ctx, it)
-	if err == nil && !ok {
-		err = notFound()
-	}
-	return c, err
+	return contact.Contact{}, busy()
 }
 
-// answers is the contact that answers to the identity of a slot.
-func (b *Book) answers(ctx context.Context, it item) (contact.Contact, bool, error) {
+// answers is the contact that answers to an identity, by its slot as it was read;
+// not ok where that has changed meanwhile.
+func (b *Book) answers(ctx context.Context, identity crm.Identity, it item) (c contact.Contact, ok bool, err error) {
 	owner := crm.ContactID(text(it, "owner"))
 	if owner == "" {
-		return contact.Contact{}, false, nil
+		return c, false, nil
 	}
 	if string(owner) == text(it, "SK") {
 		return contactOf(it)
 	}
-	return b.lives(ctx, owner)
+	c, ok, err = b.lives(ctx, owner)
+	return c, ok && slices.Contains(c.Identities(), identity), err
 }
 
 // slots reads the slots of identities; the n-th is nil if nothing is there.
@@ -161,8 +202,8 @@ func (b *Book) holder(ctx context.Context, ids []crm.Identity) (crm.ContactID, e
 	if err != nil {
 		return "", err
 	}
-	for _, it := range slots {
-		if c, ok, err := b.answers(ctx, it); err != nil || ok {
+	for i, it := range slots {
+		if c, ok, err := b.answers(ctx, ids[i], it); err != nil || ok {
 			return c.ID, err
 		}
 	}
@@ -326,6 +367,9 @@ type match struct {
 	known  contact.Contact // where found
 	found  bool
 	random bool // nobody answers to the founding identity, yet its slot is or was lived in
+	// order is the contact id that the order is kept under, where that is another than
+	// the contact's own: one that was merged into it. The order's entry stands there too.
+	order crm.ContactID
 }
 
 // match looks the facts' identities up. The strongest that somebody answers to
@@ -343,7 +387,7 @@ func (b *Book) match(ctx context.Context, f contact.Facts) (match, error) {
 	}
 	m.random = slots[0] != nil
 	for i, it := range slots {
-		c, ok, err := b.answers(ctx, it)
+		c, ok, err := b.answers(ctx, ids[i], it)
 		if err != nil {
 			return m, err
 		}
@@ -373,7 +417,12 @@ func (b *Book) bring(ctx context.Context, m match, now time.Time, rule contact.F
 	if err != nil {
 		return m.known, false, err
 	}
-	var writes []types.TransactWriteItem
+	var writes, entry []types.TransactWriteItem
+	if m.order != "" {
+		if entry, acts, err = b.orderEntry(m.order, acts); err != nil {
+			return m.known, false, err
+		}
+	}
 	if m.found {
 		writes, err = b.succession(ctx, &m.known, &next, acts)
 	} else {
@@ -382,6 +431,7 @@ func (b *Book) bring(ctx context.Context, m match, now time.Time, rule contact.F
 	if err != nil {
 		return m.known, false, err
 	}
+	writes = append(writes, entry...)
 	if extra != nil {
 		writes = append(writes, extra(next.ID)...)
 	}

@@ -80,3 +80,14 @@ func Outbox(t *Table, id crm.SiteID) (out []mail.Message, err error) {
 
 // Settle waits until the last uses of keys and sessions are noted.
 func Settle(t *Table) { t.touches.Wait() }
+
+// MergeParts counts what is kept to undo a merge.
+func MergeParts(b *Book, id string) int {
+	n := 0
+	for i := range 3 {
+		if it, _ := b.t.get(context.Background(), b.site.ID, mergePartKey(b.site.ID, id, i)); it != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -91,6 +91,13 @@ func outboxPK(id crm.SiteID) string { return sitePK(id) + "#O" }
 
 func outboxKey(id crm.SiteID, message string) item { return key(outboxPK(id), message) }
 
+// mergeKey is what is told of a merge; part n from 0 holds what its contacts were before.
+func mergeKey(id crm.SiteID, merge string) item { return key(sitePK(id)+"#M", merge) }
+
+func mergePartKey(id crm.SiteID, merge string, n int) item {
+	return key(sitePK(id)+"#M", fmt.Sprintf("%s#%02d", merge, n))
+}
+
 func jobPK(id crm.SiteID) string { return sitePK(id) + "#J" }
 
 func chunkPK(id crm.SiteID, job string) string { return jobPK(id) + "#" + job }

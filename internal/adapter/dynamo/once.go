@@ -52,8 +52,8 @@ func (b *Book) replayAll(ctx context.Context, o *contact.Once) ([]contact.Contac
 	}
 	var made []contact.Contact
 	for _, id := range strings.Fields(text(it, "contact")) {
-		c, ok, err := b.lives(ctx, crm.ContactID(id))
-		if err == nil && !ok {
+		c, err := b.Get(ctx, crm.ContactID(id))
+		if crm.CodeOf(err) == crm.NotFound {
 			err = crm.Errorf(crm.Gone, "a contact that this request made was deleted since; take a new Idempotency-Key to make it again")
 		}
 		if err != nil {

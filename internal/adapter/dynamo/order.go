@@ -52,7 +52,9 @@ func (b *Book) Attach(ctx context.Context, o order.Order, f contact.Facts, now t
 			var c contact.Contact
 			c, _, err = b.bring(ctx, m, now, ruleFor, func(id crm.ContactID) []types.TransactWriteItem {
 				var writes []types.TransactWriteItem
-				if place.item == nil {
+				if place.item != nil {
+					id = place.holder // also where its contact was merged into another
+				} else {
 					writes = append(writes, b.claimOrder(slot, id, pointer))
 				}
 				// The shop moved the moment of the order: its entry moves along.
@@ -111,13 +113,13 @@ func (b *Book) orderPlace(ctx context.Context, pointer item, o order.Order, f co
 		return match{}, p, fmt.Errorf("unpacking an order: %w", err)
 	}
 	p.stored = &stored
-	c, ok, err := b.lives(ctx, holder)
-	if err != nil {
-		return match{}, p, err
-	}
-	if !ok {
+	c, err := b.Get(ctx, holder)
+	if crm.CodeOf(err) == crm.NotFound {
 		p.orphan = true
 		return match{}, p, nil
+	}
+	if err != nil {
+		return match{}, p, err
 	}
 	// What the order says of addresses that others hold is left with them.
 	m, err := b.match(ctx, f)
@@ -134,7 +136,25 @@ func (b *Book) orderPlace(ctx context.Context, pointer item, o order.Order, f co
 		}
 	}
 	m.known, m.found = c, true
+	if holder != c.ID {
+		m.order = holder
+	}
 	return m, p, nil
+}
+
+// orderEntry takes an order's own entry out of the activities of a change and
+// puts it where the order is kept, so that each version replaces the one before.
+func (b *Book) orderEntry(holder crm.ContactID, acts []timeline.Activity) (entry []types.TransactWriteItem, rest []timeline.Activity, err error) {
+	var own []timeline.Activity
+	for _, a := range acts {
+		if a.Kind == timeline.Order {
+			own = append(own, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	entry, err = b.withActivities(nil, holder, own)
+	return entry, rest, err
 }
 
 // bringOrphan keeps the order of a deleted contact up to date, without whose it was.

@@ -24,6 +24,8 @@ import (
 //	v       its version
 //	rev     when it was last written, sorts by_updated; absent elsewhere, so that
 //	        the index holds contacts alone
+//	merged  the id of the contact that the one which lived here went into
+//	mg      where a contact lives or lived: the last merge into it that stands
 //	gone    tombstone: when the contact that lived here was deleted. An id is
 //	        never lived in twice
 //	sweep   tombstone whose timeline is not cleared yet
@@ -33,6 +35,7 @@ import (
 //	a contact that left it       nobody     yes
 //	  … and somebody new has it  that one   yes
 //	a further identity           its id
+//	merged into another          that one         (merged says which, whoever the owner is)
 //	deleted                      nobody           yes
 //	  … and somebody new has it  that one         yes
 //
@@ -394,10 +397,10 @@ func (b *Book) claim(slot, owner crm.ContactID) types.TransactWriteItem {
 func (b *Book) release(slot crm.ContactID, owner crm.ContactID, stored item) types.TransactWriteItem {
 	names := map[string]string{"#o": "owner"}
 	values := item{":me": str(string(owner))}
-	if text(stored, "body") == "" && number(stored, "gone") == 0 {
+	if text(stored, "body") == "" && number(stored, "gone") == 0 && text(stored, "merged") == "" {
 		return types.TransactWriteItem{Delete: &types.Delete{
 			TableName: b.t.name, Key: slotKey(&b.site, slot),
-			ConditionExpression:       ptr("#o = :me AND attribute_not_exists(body) AND attribute_not_exists(gone)"),
+			ConditionExpression:       ptr("#o = :me AND attribute_not_exists(body) AND attribute_not_exists(gone) AND attribute_not_exists(merged)"),
 			ExpressionAttributeNames:  names,
 			ExpressionAttributeValues: values,
 		}}

@@ -22,13 +22,14 @@ const (
 	Group   Kind = "group"   // Values: from, to; empty for none
 	Note    Kind = "note"    // a member wrote it
 	Mail    Kind = "mail"    // a message to the contact
-	Merge   Kind = "merge"
+	Merge   Kind = "merge"   // others went into this contact; Ref is the merge, Values what each of them said, as "<id>.<field>"
+	Unmerge Kind = "unmerge" // a merge was undone; Ref is the merge, Values its primary or its others
 	Import  Kind = "import"  // derived from the contact's import mark, never stored
 	Created Kind = "created" // derived from the contact's origin, never stored
 )
 
 // Kinds lists all of them.
-var Kinds = []Kind{Form, Order, Status, Edit, Tags, Consent, Group, Note, Mail, Merge, Import, Created}
+var Kinds = []Kind{Form, Order, Status, Edit, Tags, Consent, Group, Note, Mail, Merge, Unmerge, Import, Created}
 
 // Activity is one entry of a timeline.
 type Activity struct {

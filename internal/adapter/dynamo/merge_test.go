@@ -1,0 +1,333 @@
+package dynamo_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"clientele/internal/adapter/dynamo"
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/order"
+	"clientele/internal/domain/timeline"
+	"clientele/internal/test/dynamotest"
+)
+
+func mergeOrder(primary crm.ContactID, others ...crm.ContactID) contact.MergeOrder {
+	return contact.MergeOrder{Primary: primary, Others: others, Source: "api", By: "key_1", At: now.Add(time.Hour),
+		Check: func([]contact.Contact) error { return nil }}
+}
+
+func mustMerge(t *testing.T, b *dynamo.Book, primary crm.ContactID, others ...crm.ContactID) (contact.MergeRecord, contact.Contact) {
+	t.Helper()
+	r, c, _, err := b.Merge(context.Background(), mergeOrder(primary, others...))
+	if err != nil {
+		t.Fatalf("merging: %v", err)
+	}
+	return r, c
+}
+
+func mustUndo(t *testing.T, b *dynamo.Book, id string) {
+	t.Helper()
+	if _, err := b.UndoMerge(context.Background(), id, "api", "key_1", now.Add(2*time.Hour)); err != nil {
+		t.Fatalf("undoing: %v", err)
+	}
+}
+
+// answersTo fails unless each id or address leads to the contact.
+func answersTo(t *testing.T, b *dynamo.Book, want crm.ContactID, names ...string) {
+	t.Helper()
+	for _, n := range names {
+		var c contact.Contact
+		var err error
+		if strings.Contains(n, "@") {
+			c, err = find(t, b, n)
+		} else {
+			c, err = b.Get(context.Background(), crm.ContactID(n))
+		}
+		if err != nil || c.ID != want {
+			t.Errorf("%s leads to %s, %v; want %s", n, c.ID, err, want)
+		}
+	}
+}
+
+func note(t *testing.T, b *dynamo.Book, id crm.ContactID, text string, at time.Time) {
+	t.Helper()
+	if _, err := b.Change(context.Background(), id, at, func(*contact.Contact) ([]timeline.Activity, error) {
+		return []timeline.Activity{{At: at, Kind: timeline.Form, Values: []timeline.Value{{Name: "message", Text: text}}}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// told is the messages of a timeline, newest first.
+func told(t *testing.T, b *dynamo.Book, id crm.ContactID) string {
+	t.Helper()
+	var out []string
+	for after := ""; ; {
+		acts, next, err := b.Timeline(context.Background(), id, timeline.Query{Limit: 2, After: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range acts {
+			if a.Kind == timeline.Form {
+				out = append(out, a.Values[0].Text)
+			} else {
+				out = append(out, string(a.Kind))
+			}
+		}
+		if after = next; after == "" {
+			return strings.Join(out, " ")
+		}
+	}
+}
+
+func TestAMergeLosesNothingAndItsUndoGivesAllBack(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	first, second := create(t, b, "a@b.example"), create(t, b, "c@b.example")
+	_, err := b.Change(ctx, second.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+		c.Emails, c.ExternalIDs, c.Company, c.Tags = []string{"d@b.example"}, []string{"shop:1"}, "B", []string{"x"}
+		return nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	note(t, b, first.ID, "one", now.Add(time.Minute))
+	note(t, b, second.ID, "two", now.Add(2*time.Minute))
+	note(t, b, first.ID, "three", now.Add(3*time.Minute))
+	older := versions("c@b.example")
+	if err := order.Attach(ctx, b, older[0], policy, now); err != nil {
+		t.Fatal(err)
+	}
+	before, err := b.Get(ctx, second.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	r, merged := mustMerge(t, b, first.ID, second.ID)
+	if merged.Company != "Oud" || !slices.Equal(merged.Tags, []string{"x"}) || merged.Status != contact.Customer || merged.Figures.Orders != 1 {
+		t.Errorf("merged %+v", merged)
+	}
+	answersTo(t, b, first.ID, "a@b.example", "c@b.example", "d@b.example", string(first.ID), string(second.ID))
+	if rows, _, err := b.List(ctx, 10, ""); err != nil || len(rows) != 1 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	got := told(t, b, second.ID)
+	if !strings.Contains(got, "three two one") || strings.Count(got, "order") != 1 {
+		t.Errorf("the timeline is %s", got)
+	}
+	// A later version of the order replaces the one that came before the merge.
+	if err := order.Attach(ctx, b, older[3], policy, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if again := told(t, b, first.ID); strings.Count(again, "order") != 1 {
+		t.Errorf("the order has several entries: %s", again)
+	}
+	if c, err := b.Get(ctx, first.ID); err != nil || c.Figures.Orders != 1 || len(ordersOf(t, b, first.ID)) != 1 {
+		t.Errorf("the figures are %+v, %v", c.Figures, err)
+	}
+
+	if _, err := b.Change(ctx, first.ID, now.Add(90*time.Minute), func(c *contact.Contact) ([]timeline.Activity, error) {
+		c.Company, c.Tags, c.Emails = "B & C", append(c.Tags, "y"), append(c.Emails, "new@b.example")
+		return nil, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	mustUndo(t, b, r.ID)
+	mustUndo(t, b, r.ID) // once
+	answersTo(t, b, first.ID, "a@b.example", "new@b.example", string(first.ID))
+	answersTo(t, b, second.ID, "c@b.example", "d@b.example", string(second.ID))
+	one, _ := b.Get(ctx, first.ID)
+	two, _ := b.Get(ctx, second.ID)
+	if one.Company != "B & C" || !slices.Equal(one.Tags, []string{"y"}) || one.Status != contact.Lead || one.Figures.Orders != 0 || len(one.Merged) != 0 {
+		t.Errorf("the primary is %+v", one)
+	}
+	if two.Version <= merged.Version {
+		t.Errorf("version %d was seen under this id already", two.Version)
+	}
+	two.Version, two.UpdatedAt = before.Version, before.UpdatedAt
+	if two.Figures.Orders != 1 {
+		t.Errorf("figures %+v", two.Figures)
+	}
+	two.Figures = before.Figures
+	if fmt.Sprintf("%+v", two) != fmt.Sprintf("%+v", before) {
+		t.Errorf("given back\n%+v, was\n%+v", two, before)
+	}
+	if got := told(t, b, second.ID); !strings.HasPrefix(got, "unmerge") || !strings.Contains(got, "two") || strings.Contains(got, "one") {
+		t.Errorf("the timeline given back is %s", got)
+	}
+	if left := dynamo.MergeParts(b, r.ID); left != 0 {
+		t.Errorf("%d parts with what the contacts were are kept", left)
+	}
+}
+
+func ordersOf(t *testing.T, b *dynamo.Book, id crm.ContactID) []order.Order {
+	t.Helper()
+	c, err := b.Get(context.Background(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, _, err := b.Orders(context.Background(), c.IDs(), 100, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return orders
+}
+
+func TestChainsOfMergesAreFollowedAndUndoneFromTheLast(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	a, c, e := create(t, b, "a@b.example"), create(t, b, "c@b.example"), create(t, b, "e@b.example")
+	inner, _ := mustMerge(t, b, c.ID, a.ID)
+	outer, _ := mustMerge(t, b, e.ID, c.ID)
+	answersTo(t, b, e.ID, string(a.ID), string(c.ID), "a@b.example", "c@b.example")
+	_, _, _, err := b.Merge(ctx, mergeOrder(e.ID, a.ID))
+	if x := wantCode(t, err, crm.Conflict); x.Holder != e.ID {
+		t.Errorf("an id that was merged leads to %s", x.Holder)
+	}
+	_, err = b.UndoMerge(ctx, inner.ID, "api", "key_1", now)
+	wantCode(t, err, crm.Conflict)
+	mustUndo(t, b, outer.ID)
+	answersTo(t, b, c.ID, string(a.ID), "a@b.example", "c@b.example")
+	answersTo(t, b, e.ID, "e@b.example")
+	mustUndo(t, b, inner.ID)
+	answersTo(t, b, a.ID, string(a.ID), "a@b.example")
+	later, _ := mustMerge(t, b, c.ID, a.ID)
+	last, _ := mustMerge(t, b, c.ID, e.ID)
+	_, err = b.UndoMerge(ctx, later.ID, "api", "key_1", now)
+	if x := wantCode(t, err, crm.Conflict); !strings.Contains(x.Detail, last.ID) {
+		t.Errorf("which merge is in the way: %s", x.Detail)
+	}
+}
+
+func TestDeletingAMergedContactEndsAllThatWentIntoIt(t *testing.T) {
+	table := dynamotest.Table(t)
+	b, ctx := table.Book(dynamotest.Site(t, table, "bakery")), context.Background()
+	a, c, e := create(t, b, "a@b.example"), create(t, b, "c@b.example"), create(t, b, "e@b.example")
+	note(t, b, a.ID, "secret", now)
+	if err := order.Attach(ctx, b, versions("a@b.example")[0], policy, now); err != nil {
+		t.Fatal(err)
+	}
+	inner, _ := mustMerge(t, b, c.ID, a.ID)
+	outer, _ := mustMerge(t, b, e.ID, c.ID)
+	remove(t, b, a.ID) // by an old id
+	for _, id := range []crm.ContactID{a.ID, c.ID, e.ID} {
+		if _, err := b.Get(ctx, id); crm.CodeOf(err) != crm.NotFound {
+			t.Errorf("%s still leads to somebody: %v", id, err)
+		}
+	}
+	for _, m := range []string{inner.ID, outer.ID} {
+		if _, err := b.GetMerge(ctx, m); crm.CodeOf(err) != crm.NotFound || dynamo.MergeParts(b, m) != 0 {
+			t.Errorf("merge %s is kept: %v", m, err)
+		}
+	}
+	if n, err := dynamo.TimelineItems(table, b, a.ID); err != nil || n != 1 { // the order
+		t.Errorf("%d items are left of the timeline, %v", n, err)
+	}
+	if kept, _, err := b.Orders(ctx, []crm.ContactID{a.ID}, 10, ""); err != nil || len(kept) != 1 || kept[0].Customer != (order.Customer{}) {
+		t.Errorf("the order is %+v, %v", kept, err)
+	}
+	again := create(t, b, "a@b.example")
+	if again.ID == a.ID || again.ID == e.ID {
+		t.Error("somebody new lives under an old id")
+	}
+	if _, err := b.Get(ctx, a.ID); crm.CodeOf(err) != crm.NotFound {
+		t.Errorf("the old id shows somebody new: %v", err)
+	}
+}
+
+func TestWhatMakesAnUndoImpossibleIsSaid(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	a, c := create(t, b, "a@b.example"), create(t, b, "c@b.example")
+	r, _ := mustMerge(t, b, a.ID, c.ID)
+	if _, err := b.Change(ctx, a.ID, now, func(k *contact.Contact) ([]timeline.Activity, error) { k.Emails = nil; return nil, nil }); err != nil {
+		t.Fatal(err)
+	}
+	new := create(t, b, "c@b.example")
+	answersTo(t, b, a.ID, string(c.ID)) // the old id stays with the primary
+	_, err := b.UndoMerge(ctx, r.ID, "api", "key_1", now)
+	if e := wantCode(t, err, crm.Conflict); e.Holder != new.ID {
+		t.Errorf("in the way is %s", e.Holder)
+	}
+	answersTo(t, b, a.ID, string(c.ID), "a@b.example")
+	remove(t, b, new.ID)
+	_, err = b.UndoMerge(ctx, r.ID, "api", "key_1", now.Add(31*24*time.Hour))
+	wantCode(t, err, crm.Gone)
+	mustUndo(t, b, r.ID) // the address that was dropped is free again
+	answersTo(t, b, c.ID, string(c.ID), "c@b.example")
+	_, err = b.UndoMerge(ctx, "mg_00000000000000000000000000", "api", "key_1", now)
+	wantCode(t, err, crm.NotFound)
+}
+
+func TestTheLargestMergeIsOneTransaction(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	primary := create(t, b, "p@b.example")
+	var others []crm.ContactID
+	for i := range contact.MaxMergeOthers {
+		c := draft(t, fmt.Sprintf("o%d@b.example", i))
+		c.Emails = []string{fmt.Sprintf("q%d@b.example", i)}
+		made, _, err := b.Create(ctx, c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		others = append(others, made.ID)
+	}
+	r, merged := mustMerge(t, b, primary.ID, others...)
+	if n := len(merged.Identities()); n != 1+2*contact.MaxMergeOthers {
+		t.Errorf("%d identities", n)
+	}
+	mustUndo(t, b, r.ID)
+	for i, id := range others {
+		answersTo(t, b, id, string(id), fmt.Sprintf("q%d@b.example", i))
+	}
+	for i := range others {
+		if _, err := b.Change(ctx, others[i], now, func(c *contact.Contact) ([]timeline.Activity, error) {
+			c.ExternalIDs = []string{fmt.Sprint("x:", i), fmt.Sprint("y:", i)}
+			return nil, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, _, err := b.Merge(ctx, mergeOrder(primary.ID, others...))
+	if e := wantCode(t, err, crm.Conflict); len(e.Faults) == 0 {
+		t.Errorf("no blocker: %v", e)
+	}
+	answersTo(t, b, others[0], string(others[0]), "o0@b.example")
+}
+
+func TestARepeatedMergeAnswersTheFirst(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	a, c := create(t, b, "a@b.example"), create(t, b, "c@b.example")
+	o := mergeOrder(a.ID, c.ID)
+	o.Once = &contact.Once{Principal: "key_1", Key: "k", Hash: "h"}
+	first, _, replayed, err := b.Merge(ctx, o)
+	if err != nil || replayed {
+		t.Fatal(replayed, err)
+	}
+	again, k, replayed, err := b.Merge(ctx, o)
+	if err != nil || !replayed || again.ID != first.ID || k.ID != a.ID {
+		t.Errorf("%+v, replayed %v, %v", again, replayed, err)
+	}
+	o.Once = &contact.Once{Principal: "key_1", Key: "k", Hash: "other"}
+	_, _, _, err = b.Merge(ctx, o)
+	wantCode(t, err, crm.KeyReused)
+}
+
+func TestAnAddressThatWasLeftGoesBackAndForth(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	// second has the address in whose slot first lives.
+	first := create(t, b, "a@b.example")
+	if _, err := b.Change(ctx, first.ID, now, setEmail("moved@b.example")); err != nil {
+		t.Fatal(err)
+	}
+	second := create(t, b, "a@b.example")
+	for _, way := range [][2]crm.ContactID{{first.ID, second.ID}, {second.ID, first.ID}} {
+		r, _ := mustMerge(t, b, way[0], way[1])
+		answersTo(t, b, way[0], "a@b.example", "moved@b.example", string(first.ID), string(second.ID))
+		mustUndo(t, b, r.ID)
+		answersTo(t, b, first.ID, "moved@b.example", string(first.ID))
+		answersTo(t, b, second.ID, "a@b.example", string(second.ID))
+	}
+}

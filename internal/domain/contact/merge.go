@@ -1,0 +1,464 @@
+package contact
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/timeline"
+)
+
+// Limits of a merge. What it makes may be beyond the limits of what is typed by
+// hand, as nothing is lost; these are where one transaction, one item or one
+// reading of a timeline would end.
+const (
+	MaxMergeOthers  = 24                  // contacts that go into a primary at once
+	MaxMerged       = 100                 // that ever went into one contact
+	MaxMergedPhones = 50                  // besides phone and mobile
+	MaxIdentities   = 90                  // addresses and external ids of one contact
+	UndoFor         = 30 * 24 * time.Hour // how long a merge can be undone
+)
+
+// Merging is what a merge of contacts would come to.
+type Merging struct {
+	Result Contact
+	// From tells by field whose value stands: the primary's or another's. Fields
+	// that are joined (tags, further addresses, figures) and empty ones are not in it.
+	From map[string]crm.ContactID
+	// Differences are the values that do not stand and are only kept in the note.
+	Differences []Difference
+	Blockers    []Blocker // why it cannot be; empty: it can
+	Changed     []string  // fields of the primary that the merge changes
+}
+
+// Difference is what a contact said of a field in which another value stands.
+type Difference struct {
+	Contact crm.ContactID
+	Field   string
+	Texts   map[string]string // by the names that SetText knows
+}
+
+// Blocker is one reason why contacts cannot be merged.
+type Blocker struct {
+	Code   BlockerCode
+	Detail string // a sentence
+}
+
+// BlockerCode is what a program reads of a Blocker.
+type BlockerCode string
+
+const (
+	TooManyPhones     BlockerCode = "too_many_phones"
+	TooManyTags       BlockerCode = "too_many_tags"
+	TooManyIdentities BlockerCode = "too_many_identities"
+	TooManyMerged     BlockerCode = "too_many_merged"
+	TooLargeToMerge   BlockerCode = "too_large"
+)
+
+// CheckMergeIDs finds the faults of what is asked to be merged.
+func CheckMergeIDs(primary crm.ContactID, others []crm.ContactID) error {
+	var f crm.Faults
+	if n := len(others); n == 0 || n > MaxMergeOthers {
+		f.Add("/others", "name the contacts that go into the primary, 1 to %d; these are %d", MaxMergeOthers, n)
+	}
+	for i, id := range others {
+		at := "/others/" + strconv.Itoa(i)
+		switch {
+		case id == primary:
+			f.Add(at, "this is the primary; it cannot go into itself")
+		case slices.Contains(others[:i], id):
+			f.Add(at, "this contact is named twice")
+		}
+	}
+	return f.Err()
+}
+
+// Merge joins others into primary, so that nothing is lost:
+//
+//   - of each field the primary's value stands where it has one, else that of
+//     the first other that has; half a name or address gives way to a whole one
+//     that says the same and more;
+//   - addresses, phones, external ids and tags join; figures add up, the first order is
+//     the earliest and the last the latest;
+//   - the furthest status stands, with who gave it; see furthest;
+//   - consent only moves down its list, as from a source: who left stays out;
+//   - what was locked by hand stays locked, and offers join;
+//   - the first group in their order stands.
+//
+// What does not stand is in the note (Note).
+func Merge(primary Contact, others []Contact, pol Policy, now time.Time) Merging {
+	c := primary.Clone()
+	c.UpdatedAt = now
+	m := Merging{From: map[string]crm.ContactID{}}
+	for i := range units {
+		u := &units[i]
+		if u.joins {
+			continue
+		}
+		if u.strength(&c.Details) > 0 {
+			m.From[u.name] = primary.ID
+		}
+		for j := range others {
+			o := &others[j]
+			if u.adopts(&c.Details, &o.Details) {
+				u.copy(&c.Details, &o.Details)
+				c.setStamp(u.name, o.stamp(u.name))
+				m.From[u.name] = o.ID
+			}
+		}
+		for j := range others {
+			if o := &others[j]; u.strength(&o.Details) > 0 && !u.equal(&c.Details, &o.Details) {
+				m.Differences = append(m.Differences, Difference{o.ID, u.name, u.texts(&o.Details)})
+			}
+		}
+	}
+	for j := range others { // once it is known which of them stand elsewhere
+		c.joinPhones(&others[j].Details)
+	}
+	if primary.Email != "" {
+		m.From["email"] = primary.ID
+	}
+	m.From["status"], m.From["consent"] = primary.ID, primary.ID
+	if primary.Group != "" {
+		m.From["group"] = primary.ID
+	}
+	for j := range others {
+		m.join(&c, &others[j], pol)
+	}
+	c.Version++ // no version of any of them is met again under one of their ids
+	c.keepLocked()
+	m.Result = c
+	m.Changed = changedBy(&primary, &c)
+	m.block()
+	return m
+}
+
+// join brings in what does not compete for one place.
+func (m *Merging) join(c, o *Contact, pol Policy) {
+	if c.Email == "" && o.Email != "" {
+		c.Email = o.Email
+		m.From["email"] = o.ID
+	}
+	for _, e := range append([]string{o.Email}, o.Emails...) {
+		if e != "" && !c.HasEmail(e) {
+			c.Emails = append(c.Emails, e)
+		}
+	}
+	for _, x := range o.ExternalIDs {
+		if !slices.Contains(c.ExternalIDs, x) {
+			c.ExternalIDs = append(c.ExternalIDs, x)
+		}
+	}
+	for _, t := range o.Tags {
+		c.Tags = AddTag(c.Tags, t)
+	}
+	switch have, says := pol.furthest(c.Status), pol.furthest(o.Status); {
+	case says > have:
+		c.Status, c.StatusManual = o.Status, o.StatusManual
+		m.From["status"] = o.ID
+	case says == have:
+		c.StatusManual = c.StatusManual || o.StatusManual
+	}
+	c.note(o.Firsts)
+	if slices.Index(Consents, o.Consent) > slices.Index(Consents, c.Consent) {
+		c.Consent = o.Consent
+		m.From["consent"] = o.ID
+	}
+	if c.Group == "" && o.Group != "" {
+		c.Group = o.Group
+		m.From["group"] = o.ID
+	} else if o.Group != "" && o.Group != c.Group {
+		m.Differences = append(m.Differences, Difference{o.ID, "group", map[string]string{"group": o.Group}})
+	}
+	c.Figures.Join(o.Figures)
+	for _, a := range o.Open {
+		c.Ask(a)
+	}
+	c.joinLock(o)
+	c.Merged = append(append(c.Merged, o.ID), o.Merged...)
+	c.Version = max(c.Version, o.Version)
+}
+
+// joinPhones adds the numbers of another contact that this one lacks.
+func (d *Details) joinPhones(o *Details) {
+	for _, p := range append([]string{o.Phone, o.Mobile}, o.Phones...) {
+		if p != "" && p != d.Phone && p != d.Mobile && !slices.Contains(d.Phones, p) {
+			d.Phones = append(slices.Clone(d.Phones), p)
+		}
+	}
+	slices.Sort(d.Phones)
+}
+
+// adopts reports whether a merge lets what src says of the unit stand: where dst
+// says nothing, or a part of the same.
+func (u *unit) adopts(dst, src *Details) bool {
+	has, says := u.strength(dst), u.strength(src)
+	if has >= says {
+		return false
+	}
+	more := u.texts(src)
+	for name, v := range u.texts(dst) {
+		if !strings.EqualFold(v, more[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// texts are the fields of the unit that are not empty.
+func (u *unit) texts(d *Details) map[string]string {
+	var only Details
+	u.copy(&only, d)
+	return only.Texts()
+}
+
+// furthest ranks a status for a merge: lead, inactive, customer, VIP, then the
+// site's own in its order; where the site's order places lead as well, by that
+// order alone, inactive behind lead. A status that was deleted since comes first.
+func (p Policy) furthest(s Status) int {
+	order := p.StatusIDs()
+	if !slices.ContainsFunc(p.Statuses, func(d StatusDef) bool { return d.ID == Lead }) {
+		own := slices.DeleteFunc(order, func(s Status) bool { return slices.Contains(Statuses, s) })
+		order = append(slices.Clone(Statuses), own...)
+	}
+	order = slices.DeleteFunc(order, func(s Status) bool { return s == Inactive })
+	order = slices.Insert(order, slices.Index(order, Lead)+1, Inactive)
+	return slices.Index(order, s)
+}
+
+// joinLock keeps what a member locked at either.
+func (c *Contact) joinLock(o *Contact) {
+	if o.Lock != nil {
+		l := &Lock{At: o.Lock.At, By: o.Lock.By, Fields: maps.Clone(o.Lock.Fields)}
+		if c.Lock != nil {
+			if c.Lock.At.After(l.At) {
+				l.At, l.By = c.Lock.At, c.Lock.By
+			}
+			if l.Fields == nil || c.Lock.Fields == nil {
+				l.Fields = nil
+			} else {
+				maps.Copy(l.Fields, c.Lock.Fields)
+			}
+		}
+		c.Lock = l
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Offers)) {
+		have, ok := c.Offers[name]
+		if offer := o.Offers[name]; !ok || offer.AsOf.compare(have.AsOf) > 0 {
+			if c.Offers == nil {
+				c.Offers = map[string]Offer{}
+			}
+			c.Offers[name] = offer
+		}
+	}
+}
+
+// keepLocked drops offers for what is not locked.
+func (c *Contact) keepLocked() {
+	maps.DeleteFunc(c.Offers, func(name string, _ Offer) bool { return !c.IsLocked(name) })
+}
+
+func (m *Merging) block() {
+	add := func(code BlockerCode, detail string, have, limit int) {
+		if have > limit {
+			m.Blockers = append(m.Blockers, Blocker{code, "together they have " + strconv.Itoa(have) + " " + detail + "; a contact has at most " + strconv.Itoa(limit)})
+		}
+	}
+	add(TooManyPhones, "further phones", len(m.Result.Phones), MaxMergedPhones)
+	add(TooManyTags, "tags", len(m.Result.Tags), MaxTags)
+	add(TooManyIdentities, "e-mail addresses and external ids", len(m.Result.Identities()), MaxIdentities)
+	add(TooManyMerged, "contacts that were merged", len(m.Result.Merged), MaxMerged)
+}
+
+// changedBy names what differs, as Edit names it.
+func changedBy(before, after *Contact) (changed []string) {
+	for i := range units {
+		if u := &units[i]; !u.equal(&before.Details, &after.Details) {
+			changed = append(changed, u.name)
+		}
+	}
+	note := func(name string, same bool) {
+		if !same {
+			changed = append(changed, name)
+		}
+	}
+	note("email", before.Email == after.Email)
+	note("emails", slices.Equal(before.Emails, after.Emails))
+	note("external_ids", slices.Equal(before.ExternalIDs, after.ExternalIDs))
+	note("status", before.Status == after.Status && before.StatusManual == after.StatusManual)
+	note("tags", slices.Equal(before.Tags, after.Tags))
+	note("consent", before.Consent == after.Consent)
+	note("group", before.Group == after.Group)
+	return changed
+}
+
+// MergeNote is the one entry of the timeline that tells of a merge: all that
+// each of the others said, each value under "<id>.<field>".
+func MergeNote(id string, m Merging, others []Contact, source, by string, now time.Time) timeline.Activity {
+	a := timeline.Activity{At: now, Kind: timeline.Merge, Source: source, By: by, Ref: id, Changed: m.Changed}
+	for i := range others {
+		o := &others[i]
+		add := func(name string, v string) {
+			if v != "" {
+				a.Values = append(a.Values, timeline.Value{Name: string(o.ID) + "." + name, Text: v})
+			}
+		}
+		add("email", o.Email)
+		add("emails", strings.Join(o.Emails, ", "))
+		add("external_ids", strings.Join(o.ExternalIDs, ", "))
+		texts := o.Details.Texts()
+		for _, name := range slices.Sorted(maps.Keys(texts)) {
+			add(name, texts[name])
+		}
+		add("status", string(o.Status))
+		add("tags", strings.Join(o.Tags, ", "))
+		add("consent", string(o.Consent))
+		add("group", o.Group)
+		add("orders_count", strconv.Itoa(o.Figures.Orders))
+		add("origin", o.Origin.Source)
+		add("created_at", o.CreatedAt.Format(time.RFC3339))
+	}
+	return a
+}
+
+// Unmerge takes a merge back. primary is the contact as it is now, before and
+// after are what it was around the merge, others what went into it. What was
+// changed at the primary since stays; what still is as the merge left it becomes
+// as it was before. Figures are left to the store, which counts the orders.
+// crm.Conflict if the primary would keep nothing that it is known by.
+func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (Contact, []Contact, error) {
+	c := primary.Clone()
+	c.UpdatedAt = now
+	c.Version = primary.Version + 1
+	c.Phones = slices.DeleteFunc(slices.Clone(c.Phones), func(p string) bool {
+		return slices.Contains(after.Phones, p) && !slices.Contains(before.Phones, p)
+	})
+	for i := range units {
+		u := &units[i]
+		if !u.joins && u.equal(&c.Details, &after.Details) && !u.equal(&after.Details, &before.Details) {
+			u.copy(&c.Details, &before.Details)
+			c.setStamp(u.name, before.stamp(u.name))
+		}
+		if o, ok := c.Offers[u.name]; ok && u.sameOffer(o, after.Offers[u.name]) {
+			delete(c.Offers, u.name)
+			if was, ok := before.Offers[u.name]; ok {
+				c.Offers[u.name] = was
+			}
+		}
+	}
+	c.giveBack(&before, others)
+	c.Tags = slices.DeleteFunc(c.Tags, func(t string) bool { return hasTag(after.Tags, t) && !hasTag(before.Tags, t) })
+	if c.Status == after.Status && c.StatusManual == after.StatusManual {
+		c.Status, c.StatusManual = before.Status, before.StatusManual
+	}
+	if c.Group == after.Group {
+		c.Group = before.Group
+	}
+	if sameLock(c.Lock, after.Lock) {
+		c.Lock = before.Clone().Lock
+	}
+	c.keepLocked()
+	for e, at := range after.Firsts {
+		if now, ok := c.Firsts[e]; ok && now.Equal(at) {
+			delete(c.Firsts, e)
+			if was, ok := before.Firsts[e]; ok {
+				c.Firsts[e] = was
+			}
+		}
+	}
+	c.Merged = slices.DeleteFunc(c.Merged, func(id crm.ContactID) bool {
+		return slices.Contains(after.Merged, id) && !slices.Contains(before.Merged, id)
+	})
+	for i := range others {
+		c.Open = slices.DeleteFunc(c.Open, func(a string) bool { return slices.Contains(others[i].Open, a) })
+	}
+	// An unsubscription since then was the person's, whichever contact that will be.
+	left := slices.Index(Consents, primary.Consent) > slices.Index(Consents, after.Consent)
+	if c.Consent == after.Consent {
+		c.Consent = before.Consent
+	}
+	if len(c.Identities()) == 0 && c.Phone == "" && c.Mobile == "" {
+		return c, nil, crm.Errorf(crm.Conflict, "the primary would keep no e-mail address, phone number or external id; give it one of its own, then undo the merge")
+	}
+	restored := make([]Contact, len(others))
+	for i := range others {
+		o := others[i].Clone()
+		o.Version, o.UpdatedAt = c.Version, now // beyond every version that was seen under its id
+		o.Open = slices.DeleteFunc(o.Open, func(a string) bool { return !slices.Contains(primary.Open, a) }) // seen to since
+		if left {
+			o.Consent = primary.Consent
+		}
+		restored[i] = o
+	}
+	return c, restored, nil
+}
+
+// giveBack takes the others' addresses and external ids off.
+func (c *Contact) giveBack(before *Contact, others []Contact) {
+	var theirs []crm.Identity
+	for i := range others {
+		theirs = append(theirs, others[i].Identities()...)
+	}
+	isTheirs := func(e string) bool { return slices.Contains(theirs, crm.EmailIdentity(e)) }
+	c.Emails = slices.DeleteFunc(c.Emails, isTheirs)
+	c.ExternalIDs = slices.DeleteFunc(c.ExternalIDs, func(x string) bool {
+		return slices.Contains(theirs, crm.Identity{Kind: crm.ByExternal, Value: x})
+	})
+	if c.Email == "" || !isTheirs(c.Email) {
+		return
+	}
+	c.Email = ""
+	if len(c.Emails) == 0 {
+		return
+	}
+	at := 0
+	if before.Email != "" {
+		at = max(0, slices.IndexFunc(c.Emails, func(e string) bool { return crm.EmailKey(e) == crm.EmailKey(before.Email) }))
+	}
+	c.Email = c.Emails[at]
+	c.Emails = slices.Delete(c.Emails, at, at+1)
+}
+
+func (u *unit) sameOffer(a, b Offer) bool {
+	return a.Source == b.Source && a.AsOf == b.AsOf && u.equal(&a.Details, &b.Details)
+}
+
+func hasTag(tags []string, tag string) bool {
+	return slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) })
+}
+
+func sameLock(a, b *Lock) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.At.Equal(b.At) && a.By == b.By && (a.Fields == nil) == (b.Fields == nil) && maps.Equal(a.Fields, b.Fields)
+}
+
+// MergeRecord is a merge that was done: all that anybody is told of it who does
+// not read the timeline.
+type MergeRecord struct {
+	ID       string // "mg_…"
+	Primary  crm.ContactID
+	Others   []crm.ContactID
+	Source   string
+	By       string
+	At       time.Time
+	Until    time.Time // when it can no longer be undone
+	UndoneAt time.Time // zero: it stands
+	UndoneBy string
+}
+
+// MergeOrder is what somebody asks to be merged.
+type MergeOrder struct {
+	Primary crm.ContactID
+	Others  []crm.ContactID
+	Source  string
+	By      string
+	At      time.Time
+	Once    *Once
+	// Check sees the contacts as they are, the primary first, and may refuse.
+	Check func([]Contact) error
+}
