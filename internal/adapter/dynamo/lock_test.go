@@ -32,12 +32,12 @@ func TestLocksAndOffersAreReadAsTheyWereWritten(t *testing.T) {
 			}
 		}},
 		{"some unlocked", func(c *contact.Contact) {
-			if _, err := c.Unlock([]string{"name", "company"}, true, hour(4)); err != nil {
+			if _, err := c.Unlock([]string{"name", "company"}, true, contact.Policy{}, hour(4)); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"all unlocked", func(c *contact.Contact) {
-			if _, err := c.Unlock(nil, false, hour(5)); err != nil {
+			if _, err := c.Unlock(nil, false, contact.Policy{}, hour(5)); err != nil {
 				t.Fatal(err)
 			}
 		}},

@@ -32,6 +32,7 @@ type siteRecord struct {
 	LockScope  contact.LockScope `json:"lock_scope,omitempty"`
 	Automation automationRecord  `json:"automation,omitzero"`
 	Statuses   []statusRecord    `json:"statuses,omitempty"`
+	Fields     []fieldRecord     `json:"fields,omitempty"`
 }
 
 type automationRecord struct {
@@ -48,11 +49,21 @@ type statusRecord struct {
 	Into   contact.Status `json:"into,omitempty"`
 }
 
+type fieldRecord struct {
+	Key     string            `json:"key"`
+	Label   string            `json:"label"`
+	Type    contact.FieldType `json:"type"`
+	Options []string          `json:"options,omitempty"`
+}
+
 func siteRecordOf(s site.Site) siteRecord {
 	r := siteRecord{Name: s.Name, Secret: s.Secret, Shards: s.Shards, Country: s.Country, Language: s.Language, MaxTags: s.MaxTags,
 		CreatedAt: s.CreatedAt, Plan: s.Plan, Calls: s.Calls, LockScope: s.LockScope, Automation: automationRecord(s.Automation)}
 	for _, d := range s.Statuses {
 		r.Statuses = append(r.Statuses, statusRecord(d))
+	}
+	for _, f := range s.CustomFields {
+		r.Fields = append(r.Fields, fieldRecord(f))
 	}
 	return r
 }
@@ -62,6 +73,9 @@ func (r siteRecord) site(id crm.SiteID, version int64) site.Site {
 		CreatedAt: r.CreatedAt, Plan: r.Plan, Calls: r.Calls, LockScope: r.LockScope, Automation: contact.Automation(r.Automation), Version: version}
 	for _, d := range r.Statuses {
 		s.Statuses = append(s.Statuses, contact.StatusDef(d))
+	}
+	for _, f := range r.Fields {
+		s.CustomFields = append(s.CustomFields, contact.FieldDef(f))
 	}
 	return s
 }

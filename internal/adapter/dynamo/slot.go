@@ -58,6 +58,7 @@ type bodyRecord struct {
 	Fiscal   string                  `json:"fnr,omitempty"`
 	Channel  string                  `json:"pc,omitempty"`
 	Phones   []string                `json:"ps,omitempty"`
+	Custom   map[string]string       `json:"cf,omitempty"`
 	Note     string                  `json:"no,omitempty"`
 	Main     *[6]string              `json:"a,omitempty"`
 	Billing  *[6]string              `json:"ab,omitempty"`
@@ -145,7 +146,7 @@ func pack(c *contact.Contact) (packed, error) {
 	r := bodyRecord{
 		Email: c.Email, Emails: c.Emails, External: c.ExternalIDs, First: c.FirstName, Last: c.LastName,
 		Company: c.Company, Phone: c.Phone, Mobile: c.Mobile, Website: c.Website, Language: c.Language,
-		Birth: c.BirthDate, Gender: c.Gender, VAT: c.VATNumber, Fiscal: c.FiscalNumber, Channel: c.PreferredChannel, Phones: c.Phones, Note: c.Note,
+		Birth: c.BirthDate, Gender: c.Gender, VAT: c.VATNumber, Fiscal: c.FiscalNumber, Channel: c.PreferredChannel, Phones: c.Phones, Custom: c.Custom, Note: c.Note,
 		Main: packAddress(c.Address), Billing: packAddress(c.BillingAddress), Shipping: packAddress(c.ShippingAddress),
 		Status: c.Status, Manual: c.StatusManual, Tags: c.Tags, Orders: c.Figures.Orders, Revenue: c.Figures.Revenue,
 		FirstAt: micros(c.Figures.FirstAt), LastAt: micros(c.Figures.LastAt), Source: c.Origin.Source,
@@ -251,7 +252,7 @@ func contactOf(it item) (c contact.Contact, ok bool, err error) {
 		Details: contact.Details{
 			FirstName: r.First, LastName: r.Last, Company: r.Company, Phone: r.Phone, Mobile: r.Mobile,
 			Website: r.Website, Language: r.Language, BirthDate: r.Birth, Gender: r.Gender, VATNumber: r.VAT, FiscalNumber: r.Fiscal,
-			PreferredChannel: r.Channel, Phones: r.Phones, Note: r.Note,
+			PreferredChannel: r.Channel, Phones: r.Phones, Custom: r.Custom, Note: r.Note,
 			Address: unpackAddress(r.Main), BillingAddress: unpackAddress(r.Billing), ShippingAddress: unpackAddress(r.Shipping),
 		},
 		Status: r.Status, StatusManual: r.Manual, Tags: r.Tags, Consent: r.Consent,

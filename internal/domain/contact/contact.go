@@ -66,6 +66,7 @@ type Details struct {
 	Address             Address
 	BillingAddress      Address
 	ShippingAddress     Address
+	Custom              map[string]string // values of the site's own fields by key; see FieldDef. Never changed in place
 }
 
 // Address is a postal address. Country is an ISO 3166-1 alpha-2 code where it

@@ -89,8 +89,9 @@ func New(f Facts, now time.Time) Contact {
 //   - the status only moves from lead; consent only moves down its list.
 func (c *Contact) Enrich(f Facts) Effect {
 	var e Effect
-	for i := range units {
-		u := &units[i]
+	all := unitsOf(&f.Details)
+	for i := range all {
+		u := &all[i]
 		if since, ok := c.Decided[u.name]; ok && !f.AsOf.At.After(since) {
 			continue
 		}
@@ -264,8 +265,9 @@ func ConsentFrom(s string) Consent {
 // KeepFilled takes out of the details what the contact has a value for already,
 // so that Enrich only fills.
 func (c *Contact) KeepFilled(said *Details) {
-	for i := range units {
-		if u := &units[i]; u.strength(&c.Details) > 0 {
+	all := unitsOf(said)
+	for i := range all {
+		if u := &all[i]; u.strength(&c.Details) > 0 {
 			u.copy(said, &Details{})
 		}
 	}
@@ -278,6 +280,12 @@ func (c *Contact) KeepBlanks(said *Details) {
 	same := func(have, says *string) {
 		if *have != *says && Trim(*have) == *says {
 			*says = *have
+		}
+	}
+	for key, v := range said.Custom {
+		have := c.Custom[key]
+		if same(&have, &v); v != said.Custom[key] {
+			said.SetCustom(key, v)
 		}
 	}
 	for i := range fields {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// joinList writes several texts as one, divided by semicolons; one with a
+// JoinTexts writes several texts as one, divided by semicolons; one with a
 // semicolon, a quote or a blank at an end stands in quotes. splitList reads it.
-func joinList(list []string) string {
+func JoinTexts(list []string) string {
 	var b strings.Builder
 	for i, v := range list {
 		if i > 0 {
@@ -56,7 +56,7 @@ func splitList(s string) (out []string) {
 func joinPhones(has, said []string) []string {
 	all := slices.Clone(has)
 	for _, p := range said {
-		if len(all) < MaxPhones && !slices.Contains(all, p) {
+		if p != "" && len(all) < MaxPhones && !slices.Contains(all, p) {
 			all = append(all, p)
 		}
 	}

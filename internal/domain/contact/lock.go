@@ -40,8 +40,8 @@ type Offer struct {
 	Details Details // the offered field alone is filled
 }
 
-// Units are the names of what is locked, fresh and offered as one: a single field, or
-// "name" and the addresses, whose parts only make sense together.
+// Units are the names of what every contact has locked, fresh and offered as one: a
+// single field, or "name" and the addresses, whose parts only make sense together.
 func Units() []string {
 	out := make([]string, len(units))
 	for i := range units {
@@ -50,7 +50,21 @@ func Units() []string {
 	return out
 }
 
+// Units are those of every contact, and the site's own fields.
+func (p Policy) Units() []string {
+	out := Units()
+	for _, f := range p.Custom {
+		out = append(out, f.Name())
+	}
+	return out
+}
+
+// unitOf is the unit of a name, nil if there is none; any key may be a site's field.
 func unitOf(name string) *unit {
+	if key, ok := strings.CutPrefix(name, CustomPrefix); ok {
+		u := customUnit(key)
+		return &u
+	}
 	i := slices.IndexFunc(units, func(u unit) bool { return u.name == name })
 	if i < 0 {
 		return nil
@@ -103,8 +117,8 @@ func (c *Contact) decide(unit string, now time.Time) {
 // With take, what sources offered meanwhile comes in first; without it, an offer
 // is declined. It names what changed, "locked" among it; crm.Invalid for a name
 // there is not.
-func (c *Contact) Unlock(names []string, take bool, now time.Time) (changed []string, err error) {
-	if err := knownUnits(names); err != nil {
+func (c *Contact) Unlock(names []string, take bool, pol Policy, now time.Time) (changed []string, err error) {
+	if err := pol.knownUnits(names); err != nil {
 		return nil, err
 	}
 	if c.Lock == nil {
@@ -112,7 +126,7 @@ func (c *Contact) Unlock(names []string, take bool, now time.Time) (changed []st
 	}
 	still := map[string]Locked{}
 	opened := false
-	for _, u := range Units() {
+	for _, u := range pol.Units() {
 		switch {
 		case !c.IsLocked(u):
 		case len(names) == 0 || slices.Contains(names, u):
@@ -139,8 +153,8 @@ func (c *Contact) Unlock(names []string, take bool, now time.Time) (changed []st
 
 // Take gives locked units the values that sources offered. They stay locked.
 // crm.Invalid, naming all of them, for units without an offer.
-func (c *Contact) Take(names []string, now time.Time) (changed []string, err error) {
-	if err := knownUnits(names); err != nil {
+func (c *Contact) Take(names []string, pol Policy, now time.Time) (changed []string, err error) {
+	if err := pol.knownUnits(names); err != nil {
 		return nil, err
 	}
 	var f crm.Faults
@@ -228,11 +242,12 @@ func (u *unit) differs(d *Details, o Offer) bool {
 	return !u.equal(d, &o.Details)
 }
 
-func knownUnits(names []string) error {
+func (p Policy) knownUnits(names []string) error {
 	var f crm.Faults
+	all := p.Units()
 	for i, n := range names {
-		if unitOf(n) == nil {
-			f.Add("/fields/"+strconv.Itoa(i), "%q cannot be locked; the fields are %s", Trim(n), strings.Join(Units(), ", "))
+		if !slices.Contains(all, n) {
+			f.Add("/fields/"+strconv.Itoa(i), "%q cannot be locked; the fields are %s", Trim(n), strings.Join(all, ", "))
 		}
 	}
 	return f.Err()

@@ -84,7 +84,7 @@ func TestALockTellsSinceWhenAndByWhom(t *testing.T) {
 	if c.Lock.Fields != nil {
 		t.Errorf("a whole lock became one of fields: %+v", c.Lock)
 	}
-	if _, err := c.Unlock([]string{"name", "note"}, false, hour(5)); err != nil {
+	if _, err := c.Unlock([]string{"name", "note"}, false, nl, hour(5)); err != nil {
 		t.Fatal(err)
 	}
 	if c.IsLocked("name") || c.IsLocked("note") || !c.IsLocked("company") || c.Lock.Fields["company"] != (Locked{hour(1), "mb_1"}) {
@@ -139,7 +139,7 @@ func TestOfferedPhonesJoinThoseThatAreThere(t *testing.T) {
 	if len(c.Phones) != 1 || len(c.Offered()) != 1 {
 		t.Fatalf("%v, offers %v", c.Phones, c.Offered())
 	}
-	if changed, err := c.Take([]string{"phones"}, hour(8)); err != nil || len(changed) != 1 || len(c.Phones) != 2 {
+	if changed, err := c.Take([]string{"phones"}, nl, hour(8)); err != nil || len(changed) != 1 || len(c.Phones) != 2 {
 		t.Errorf("%v, %v, %v", changed, c.Phones, err)
 	}
 }
@@ -157,19 +157,19 @@ func TestWhatAMemberDecidedStandsAgainstOldNews(t *testing.T) {
 		company string
 	}{
 		{"still locked", func(c *Contact) error { return nil }, "Nieuw"},
-		{"unlocked", func(c *Contact) error { _, err := c.Unlock(nil, false, hour(8)); return err }, "Nieuw"},
-		{"the field unlocked", func(c *Contact) error { _, err := c.Unlock([]string{"company"}, false, hour(8)); return err }, "Nieuw"},
-		{"taken", func(c *Contact) error { _, err := c.Take([]string{"company"}, hour(8)); return err }, "X"},
-		{"unlocked and taken", func(c *Contact) error { _, err := c.Unlock(nil, true, hour(8)); return err }, "X"},
+		{"unlocked", func(c *Contact) error { _, err := c.Unlock(nil, false, nl, hour(8)); return err }, "Nieuw"},
+		{"the field unlocked", func(c *Contact) error { _, err := c.Unlock([]string{"company"}, false, nl, hour(8)); return err }, "Nieuw"},
+		{"taken", func(c *Contact) error { _, err := c.Take([]string{"company"}, nl, hour(8)); return err }, "X"},
+		{"unlocked and taken", func(c *Contact) error { _, err := c.Unlock(nil, true, nl, hour(8)); return err }, "X"},
 		{"taken, then unlocked", func(c *Contact) error {
-			if _, err := c.Take([]string{"company"}, hour(8)); err != nil {
+			if _, err := c.Take([]string{"company"}, nl, hour(8)); err != nil {
 				return err
 			}
-			_, err := c.Unlock(nil, false, hour(9))
+			_, err := c.Unlock(nil, false, nl, hour(9))
 			return err
 		}, "X"},
 		{"taken back by hand", func(c *Contact) error {
-			if _, err := c.Unlock(nil, true, hour(8)); err != nil {
+			if _, err := c.Unlock(nil, true, nl, hour(8)); err != nil {
 				return err
 			}
 			_, err := c.Edit(Patch{Company: Some("Nieuw")}, nl, "mb_1", hour(9))
@@ -217,17 +217,17 @@ func TestUnlockAndTakeNameWhatTheyChanged(t *testing.T) {
 		lock []string
 		code crm.Code
 	}{
-		{"all", func(c *Contact) ([]string, error) { return c.Unlock(nil, false, hour(7)) }, []string{"locked"}, nil, ""},
-		{"all and take", func(c *Contact) ([]string, error) { return c.Unlock(nil, true, hour(7)) }, []string{"company", "locked"}, nil, ""},
-		{"one", func(c *Contact) ([]string, error) { return c.Unlock([]string{"phone"}, true, hour(7)) }, []string{"locked"}, []string{"company"}, ""},
-		{"one twice", func(c *Contact) ([]string, error) { return c.Unlock([]string{"phone", "phone"}, true, hour(7)) }, []string{"locked"}, []string{"company"}, ""},
-		{"one that is open", func(c *Contact) ([]string, error) { return c.Unlock([]string{"note"}, true, hour(7)) }, nil, []string{"company", "phone"}, ""},
-		{"one there is not", func(c *Contact) ([]string, error) { return c.Unlock([]string{"nose"}, false, hour(7)) }, nil, []string{"company", "phone"}, crm.Invalid},
-		{"take", func(c *Contact) ([]string, error) { return c.Take([]string{"company"}, hour(7)) }, []string{"company"}, []string{"company", "phone"}, ""},
-		{"take one twice", func(c *Contact) ([]string, error) { return c.Take([]string{"company", "company"}, hour(7)) }, []string{"company"}, []string{"company", "phone"}, ""},
-		{"take what says the same", func(c *Contact) ([]string, error) { return c.Take([]string{"phone"}, hour(7)) }, nil, []string{"company", "phone"}, crm.Invalid},
-		{"take what nobody offered", func(c *Contact) ([]string, error) { return c.Take([]string{"company", "note"}, hour(7)) }, nil, []string{"company", "phone"}, crm.Invalid},
-		{"take what there is not", func(c *Contact) ([]string, error) { return c.Take([]string{"nose"}, hour(7)) }, nil, []string{"company", "phone"}, crm.Invalid},
+		{"all", func(c *Contact) ([]string, error) { return c.Unlock(nil, false, nl, hour(7)) }, []string{"locked"}, nil, ""},
+		{"all and take", func(c *Contact) ([]string, error) { return c.Unlock(nil, true, nl, hour(7)) }, []string{"company", "locked"}, nil, ""},
+		{"one", func(c *Contact) ([]string, error) { return c.Unlock([]string{"phone"}, true, nl, hour(7)) }, []string{"locked"}, []string{"company"}, ""},
+		{"one twice", func(c *Contact) ([]string, error) { return c.Unlock([]string{"phone", "phone"}, true, nl, hour(7)) }, []string{"locked"}, []string{"company"}, ""},
+		{"one that is open", func(c *Contact) ([]string, error) { return c.Unlock([]string{"note"}, true, nl, hour(7)) }, nil, []string{"company", "phone"}, ""},
+		{"one there is not", func(c *Contact) ([]string, error) { return c.Unlock([]string{"nose"}, false, nl, hour(7)) }, nil, []string{"company", "phone"}, crm.Invalid},
+		{"take", func(c *Contact) ([]string, error) { return c.Take([]string{"company"}, nl, hour(7)) }, []string{"company"}, []string{"company", "phone"}, ""},
+		{"take one twice", func(c *Contact) ([]string, error) { return c.Take([]string{"company", "company"}, nl, hour(7)) }, []string{"company"}, []string{"company", "phone"}, ""},
+		{"take what says the same", func(c *Contact) ([]string, error) { return c.Take([]string{"phone"}, nl, hour(7)) }, nil, []string{"company", "phone"}, crm.Invalid},
+		{"take what nobody offered", func(c *Contact) ([]string, error) { return c.Take([]string{"company", "note"}, nl, hour(7)) }, nil, []string{"company", "phone"}, crm.Invalid},
+		{"take what there is not", func(c *Contact) ([]string, error) { return c.Take([]string{"nose"}, nl, hour(7)) }, nil, []string{"company", "phone"}, crm.Invalid},
 	} {
 		c := with()
 		before := fmt.Sprintf("%+v", c)
@@ -240,7 +240,7 @@ func TestUnlockAndTakeNameWhatTheyChanged(t *testing.T) {
 		}
 	}
 	c := emma()
-	if changed, err := c.Unlock(nil, true, hour(7)); changed != nil || err != nil {
+	if changed, err := c.Unlock(nil, true, nl, hour(7)); changed != nil || err != nil {
 		t.Errorf("without a lock: %v, %v", changed, err)
 	}
 }
@@ -257,9 +257,9 @@ func TestLockedContactsEndTheSameInAnyOrder(t *testing.T) {
 			now += 1 + r.IntN(2)
 			switch r.IntN(3) {
 			case 0:
-				_, _ = start.Unlock(nil, r.IntN(2) == 0, hour(now))
+				_, _ = start.Unlock(nil, r.IntN(2) == 0, nl, hour(now))
 			case 1:
-				_, _ = start.Unlock([]string{pick(Units()...), "company"}, r.IntN(2) == 0, hour(now))
+				_, _ = start.Unlock([]string{pick(Units()...), "company"}, r.IntN(2) == 0, nl, hour(now))
 			default:
 				p := Patch{Company: Some(pick("", "A", "B")), Address: Some(&AddressPatch{City: Some(pick("", "Lier")), Street: Some(pick("", "Plein 2"))})}
 				start.byHand(t, p, LockScope(pick("contact", "field")), "mb_1", hour(now))

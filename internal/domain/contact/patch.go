@@ -35,7 +35,8 @@ type Patch struct {
 	BirthDate, Gender, VATNumber, Note       Opt[string]
 	FiscalNumber, PreferredChannel           Opt[string]
 	Phones                                   Opt[[]string]
-	Address, BillingAddress, ShippingAddress Opt[*AddressPatch] // nil clears
+	Custom                                   Opt[map[string]Given] // by key; GivenNull clears one, nil clears all
+	Address, BillingAddress, ShippingAddress Opt[*AddressPatch]    // nil clears
 	Status                                   Opt[Status]
 	Tags                                     Opt[[]string]
 	Consent                                  Opt[Consent]
@@ -106,6 +107,7 @@ type Policy struct {
 	Plan       plan.Plan
 	LockScope  LockScope // empty: the whole contact
 	Automation Automation
+	Custom     []FieldDef  // the site's own fields
 	Statuses   []StatusDef // in the site's order; the built-in ones need not stand in it
 }
 
@@ -146,8 +148,9 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 	if refused != nil {
 		return nil, refused
 	}
-	for i := range units {
-		if u := &units[i]; !u.equal(&before.Details, &c.Details) {
+	all := unitsOf(&before.Details, &c.Details)
+	for i := range all {
+		if u := &all[i]; !u.equal(&before.Details, &c.Details) {
 			changed = append(changed, u.name)
 			c.setStamp(u.name, Stamp{At: now})
 			c.decide(u.name, now)
@@ -202,6 +205,7 @@ func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) (refused error)
 		}
 		*f.at(&c.Details) = v
 	}
+	c.applyCustom(p.Custom, pol, faults)
 	if p.Phones.Set {
 		c.applyPhones(p.Phones.Value, country, faults)
 	}
@@ -496,7 +500,10 @@ func TextAt(name string) func(*Details) string {
 		return func(d *Details) string { return *f.at(of(d)) }
 	}
 	if name == phoneField.name {
-		return func(d *Details) string { return joinList(d.Phones) }
+		return func(d *Details) string { return JoinTexts(d.Phones) }
+	}
+	if key, ok := strings.CutPrefix(name, CustomPrefix); ok {
+		return func(d *Details) string { return d.Custom[key] }
 	}
 	return nil
 }
@@ -525,6 +532,9 @@ func (d *Details) Texts() map[string]string {
 			out[name] = v
 		}
 	}
+	for key, v := range d.Custom {
+		out[CustomPrefix+key] = v
+	}
 	return out
 }
 
@@ -541,6 +551,9 @@ func DetailsOf(texts map[string]string) (d Details) {
 		}
 		if name == phoneField.name {
 			d.Phones = splitList(v)
+		}
+		if key, ok := strings.CutPrefix(name, CustomPrefix); ok {
+			d.SetCustom(key, v)
 		}
 	}
 	return d

@@ -43,7 +43,7 @@ func phones() unit {
 		},
 		copy:  func(dst, src *Details) { dst.Phones = src.Phones },
 		equal: func(a, b *Details) bool { return slices.Equal(a.Phones, b.Phones) },
-		text:  func(d *Details) string { return joinList(d.Phones) },
+		text:  func(d *Details) string { return JoinTexts(d.Phones) },
 		joins: true,
 	}
 }

@@ -111,8 +111,8 @@ func TestPhonesThatCannotBeReadAreMarked(t *testing.T) {
 
 func TestListsOfTextsAreReadAsWritten(t *testing.T) {
 	for _, list := range [][]string{nil, {"a"}, {"a", "b"}, {"a;b", `c"d`, " e ", "", `"`, "f\ng", ";"}, {"\u200b", "a\"", "\"a\""}} {
-		if got := splitList(joinList(list)); !slices.Equal(got, list) {
-			t.Errorf("%q came back as %q by %q", list, got, joinList(list))
+		if got := splitList(JoinTexts(list)); !slices.Equal(got, list) {
+			t.Errorf("%q came back as %q by %q", list, got, JoinTexts(list))
 		}
 	}
 	if got := splitList(` a ; "b;c" x;; d "q" `); !slices.Equal(got, []string{"a", "b;c", `d "q"`}) {

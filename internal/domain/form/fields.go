@@ -29,13 +29,14 @@ var allowed = func() map[string]bool {
 }()
 
 // target is the field of the contact that a field of the form says, "" for
-// none: then it only stands in the activity. The site's own map decides
-// (mapped), also that a field says nothing; without it the name tells.
-func target(f site.Form, name string) (to string, mapped bool) {
+// none: then it only stands in the activity. The site's own map decides (mapped),
+// also that a field says nothing; without it the name tells. A field that the site
+// made is only said where the map has it: it may be for the site's own eyes.
+func target(s site.Site, f site.Form, name string) (to string, mapped bool) {
 	if to, ok := f.Fields[name]; ok {
 		// The API's "address.city" is as good as "city".
 		flat := strings.NewReplacer("billing_address.", "billing_", "shipping_address.", "shipping_", "address.", "").Replace(strings.TrimSpace(to))
-		if allowed[flat] {
+		if _, own := s.Policy().FieldNamed(flat); own || allowed[flat] {
 			return flat, true
 		}
 		return "", true
@@ -53,10 +54,10 @@ func target(f site.Form, name string) (to string, mapped bool) {
 
 // asks reports whether a submission wants an answer: whether it says anything in words
 // besides who the visitor is. Ticked boxes and the tokens that scripts add are no words.
-func asks(f site.Form, values []timeline.Value) bool {
+func asks(s site.Site, f site.Form, values []timeline.Value) bool {
 	for _, v := range values {
 		text := strings.TrimSpace(v.Text)
-		if to, _ := target(f, v.Name); to != "" || text == "" {
+		if to, _ := target(s, f, v.Name); to != "" || text == "" {
 			continue
 		}
 		lower := strings.ToLower(v.Name)
@@ -127,7 +128,8 @@ type person map[string]string
 
 // details fills the fields of a contact. country is how a phone number without
 // a country code is read; a country that was filled in goes before it.
-func (p person) details(country string) contact.Details {
+func (p person) details(pol contact.Policy) contact.Details {
+	country := pol.Country
 	if c := contact.CleanCountry(p["country"]); len(c) == 2 {
 		country = c
 	}
@@ -149,7 +151,9 @@ func (p person) details(country string) contact.Details {
 	}
 	var d contact.Details
 	for field, text := range p {
-		if text != "" {
+		if own, ok := pol.FieldNamed(field); ok {
+			d.CutCustom(own, text)
+		} else if text != "" {
 			d.Cut(field, text, country)
 		}
 	}

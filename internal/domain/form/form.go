@@ -122,7 +122,7 @@ func Submit(ctx context.Context, b Book, s site.Site, f site.Form, sub Submissio
 		return Result{}, refusal
 	}
 	facts.Source, facts.AsOf = act.Source, contact.Stamp{At: sub.At}
-	wants := asks(f, act.Values)
+	wants := asks(s, f, act.Values)
 	c, created, err := b.Upsert(ctx, facts, sub.At, func(c *contact.Contact, facts contact.Facts, created bool) ([]timeline.Activity, error) {
 		if !created {
 			c.Enrich(facts)
@@ -172,11 +172,12 @@ func Pointer(field string) string {
 
 // read makes the facts of the values. The refusal, if any, is for the visitor.
 func read(s site.Site, f site.Form, values []timeline.Value, lang string) (facts contact.Facts, refusal error) {
-	said := person{}
+	said, pol := person{}, s.Policy()
+	chosen := map[string][]string{}
 	emailField, guess := "email", timeline.Value{}
 	for _, v := range values {
 		text := strings.TrimSpace(v.Text)
-		to, mapped := target(f, v.Name)
+		to, mapped := target(s, f, v.Name)
 		switch {
 		case to == "consent":
 			// An unticked box sends nothing or, by a hidden field beside it, a no: it
@@ -190,14 +191,22 @@ func read(s site.Site, f site.Form, values []timeline.Value, lang string) (facts
 		case to == "" && !mapped && guess.Text == "" && strings.Contains(strings.ToLower(v.Name), "mail") && strings.Contains(text, "@") && !strings.ContainsAny(text, "\n"):
 			guess = v // "Op welk mailadres kunnen we je bereiken?"
 		}
+		if own, ok := pol.FieldNamed(to); ok && own.Type == contact.ChoicesField && text != "" {
+			chosen[to] = append(chosen[to], text) // a box each
+		}
 		if to != "" && said[to] == "" {
 			said[to] = text
+		}
+	}
+	for to, boxes := range chosen {
+		if len(boxes) > 1 {
+			said[to] = contact.JoinTexts(boxes)
 		}
 	}
 	if said["email"] == "" && guess.Text != "" {
 		said["email"], emailField = guess.Text, guess.Name
 	}
-	facts.Details = said.details(s.Country)
+	facts.Details = said.details(pol)
 
 	refuse := func(why Sentence) (contact.Facts, error) {
 		var faults crm.Faults

@@ -30,16 +30,17 @@ type Site struct {
 	Calls     int // API calls a minute of each key and member; 0 means quota.Calls. The operator sets it
 	CreatedAt time.Time
 
-	LockScope  contact.LockScope // empty: contact.LockContact
-	Automation contact.Automation
-	Statuses   []contact.StatusDef // in the order that the site shows them
-	Version    int64               // rises with each change of these settings
+	LockScope    contact.LockScope // empty: contact.LockContact
+	Automation   contact.Automation
+	Statuses     []contact.StatusDef // in the order that the site shows them
+	CustomFields []contact.FieldDef  // in the order that the site shows them
+	Version      int64               // rises with each change of these settings
 }
 
 // Policy is what the contact rules need of the site.
 func (s Site) Policy() contact.Policy {
 	return contact.Policy{Country: s.Country, MaxTags: s.MaxTags, Plan: s.Plan, LockScope: s.LockScope,
-		Automation: s.Automation, Statuses: s.Statuses}
+		Automation: s.Automation, Statuses: s.Statuses, Custom: s.CustomFields}
 }
 
 // Key is an API key as stored: never the key itself.

@@ -32,6 +32,15 @@ var ExportColumns = []string{
 	"status", "tags", "consent", "note", "external_id", "orders_count", "created_at", "updated_at",
 }
 
+// exportColumns are those and the site's own fields.
+func exportColumns(s site.Site) []string {
+	out := slices.Clone(ExportColumns)
+	for _, f := range s.CustomFields {
+		out = append(out, f.Name())
+	}
+	return out
+}
+
 // Request makes an export and has it carried out.
 func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job) (Job, error) {
 	var faults crm.Faults
@@ -55,9 +64,10 @@ func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job) (Job, 
 			faults.Add("/ids/"+strconv.Itoa(i), "this is not the id of a contact")
 		}
 	}
+	known := exportColumns(s)
 	for i, c := range j.Choice {
-		if !slices.Contains(ExportColumns, c) {
-			faults.Add("/columns/"+strconv.Itoa(i), "there is no column %q; there are %s", c, strings.Join(ExportColumns, ", "))
+		if !slices.Contains(known, c) {
+			faults.Add("/columns/"+strconv.Itoa(i), "there is no column %q; there are %s", c, strings.Join(known, ", "))
 		}
 	}
 	if err := faults.Err(); err != nil {
@@ -83,7 +93,7 @@ func (ex *Exporter) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 	}
 	columns := j.Choice
 	if len(columns) == 0 {
-		columns = ExportColumns
+		columns = exportColumns(s)
 	}
 	filter, err := segment.Parse(j.Filter)
 	if err != nil {
@@ -91,7 +101,7 @@ func (ex *Exporter) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 	}
 	key := exportKey(s.ID, j.ID)
 	file := ex.Files.Create(ctx, key, "text/csv; charset=utf-8")
-	rows, err := ex.write(ctx, b, file, j, filter, columns)
+	rows, err := ex.write(ctx, b, file, s, j, filter, columns)
 	if err != nil {
 		file.Abort()
 		return fmt.Errorf("export %s: %w", j.ID, err)
@@ -109,14 +119,16 @@ func (ex *Exporter) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 	return err
 }
 
-func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, j Job, filter segment.Filter, columns []string) (rows int, err error) {
+func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, s site.Site, j Job, filter segment.Filter, columns []string) (rows int, err error) {
 	w := csv.NewWriter(file, csv.Spreadsheet, csv.Dialect{Comma: ','})
 	if err := w.Write(columns...); err != nil {
 		return 0, err
 	}
 	read := make([]func(*contact.Contact) string, len(columns))
 	for i, name := range columns {
-		read[i] = cellOf(name)
+		if read[i] = cellOf(name); strings.HasPrefix(name, contact.CustomPrefix) {
+			read[i] = customCell(name, s.Policy())
+		}
 	}
 	all := filter.All()
 	visit := func(c *contact.Contact) error {
@@ -181,6 +193,17 @@ func cellOf(name string) func(*contact.Contact) string {
 		return func(*contact.Contact) string { return "" }
 	}
 	return func(c *contact.Contact) string { return at(&c.Details) }
+}
+
+// customCell reads a field of the site; one that is gone is empty.
+func customCell(name string, pol contact.Policy) func(*contact.Contact) string {
+	f, _ := pol.FieldNamed(name)
+	return func(c *contact.Contact) string {
+		if _, ok := f.Give(c.Custom[f.Key]); !ok {
+			return ""
+		}
+		return c.Custom[f.Key]
+	}
 }
 
 // filterRow lets a filter look at a contact.

@@ -71,7 +71,7 @@ func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job
 	if j.Size < 1 || j.Size > MaxFile {
 		faults.Add("/size", "give the exact size of the file in bytes, 1 to %d (1 GiB)", int64(MaxFile))
 	}
-	checkMapping(j.Mapping, &faults)
+	checkMapping(j.Mapping, s.Policy(), &faults)
 	if j.Options.Existing == "" {
 		j.Options.Existing = Update
 	}
@@ -197,7 +197,7 @@ func (im *Importer) inspect(ctx context.Context, b Book, s site.Site, j Job) err
 	if err != nil {
 		return err
 	}
-	d, skip, columns, err := look(sample, j.Mapping)
+	d, skip, columns, err := look(sample, j.Mapping, s.Policy())
 	if err != nil {
 		return err
 	}
@@ -308,7 +308,7 @@ func unreadable(err error) error {
 
 // look finds delimiter, header and columns at the beginning of a file; skip is
 // how many rows stand above the data.
-func look(sample []byte, mapping map[string]string) (d csv.Dialect, skip int, columns []Column, err error) {
+func look(sample []byte, mapping map[string]string, pol contact.Policy) (d csv.Dialect, skip int, columns []Column, err error) {
 	d = csv.Sniff(sample)
 	rows, err := Sample(bytes.NewReader(sample), d, 100)
 	if err != nil {
@@ -341,10 +341,16 @@ func look(sample []byte, mapping map[string]string) (d csv.Dialect, skip int, co
 		}
 		if i < len(guess.Columns) {
 			c.Field, c.Note = string(guess.Columns[i].Field), guess.Columns[i].Note
+			if f, ok := siteField(c.Name, pol); ok && (f.Name() == c.Name || guess.Columns[i].Confidence < 1) {
+				c.Field, c.Note = f.Name(), ""
+				if slices.ContainsFunc(columns, func(o Column) bool { return o.Field == f.Name() }) {
+					c.Field, c.Note = "", "another column holds this field already"
+				}
+			}
 		}
 		columns = append(columns, c)
 	}
-	assign(columns, mapping)
+	assign(columns, mapping, pol)
 	return d, guess.Header + 1, columns, nil
 }
 
@@ -423,7 +429,7 @@ func quoted(names []string) string {
 }
 
 // assign applies the caller's mapping and leaves out what an import does not take.
-func assign(columns []Column, mapping map[string]string) {
+func assign(columns []Column, mapping map[string]string, pol contact.Policy) {
 	given, said := map[string]bool{}, make([]bool, len(columns))
 	for i := range columns {
 		c := &columns[i]
@@ -435,7 +441,7 @@ func assign(columns []Column, mapping map[string]string) {
 				c.Note = "left out as the mapping says"
 			}
 			given[f] = true
-		} else if c.Field != "" && !importable(c.Field) {
+		} else if c.Field != "" && !importable(c.Field, pol) {
 			c.Field, c.Note = "", "this is not kept by an import"
 		}
 	}
@@ -450,17 +456,36 @@ var special = []string{"email", "email_2", "email_3", "name", "last_name_prefix"
 	"billing_house_number", "billing_house_number_suffix", "shipping_house_number", "shipping_house_number_suffix", "tags", "status", "consent", "opt_out", "external_id", "birth_date"}
 
 // ImportFields are the fields that a column can be mapped to.
-func ImportFields() []string {
+func ImportFields(pol contact.Policy) []string {
 	out := slices.Clone(special)
 	for _, n := range contact.TextFields() {
 		if !slices.Contains(out, n) {
 			out = append(out, n)
 		}
 	}
+	for _, f := range pol.Custom {
+		out = append(out, f.Name())
+	}
 	return out
 }
 
-func importable(field string) bool { return slices.Contains(ImportFields(), field) }
+func importable(field string, pol contact.Policy) bool {
+	return slices.Contains(ImportFields(pol), field)
+}
+
+// siteField is the site's own field of a column: by custom.<key> as an export names
+// it, by its key or its label, without case.
+func siteField(column string, pol contact.Policy) (contact.FieldDef, bool) {
+	for _, name := range []func(contact.FieldDef) string{contact.FieldDef.Name,
+		func(f contact.FieldDef) string { return f.Key }, func(f contact.FieldDef) string { return contact.Trim(f.Label) }} {
+		for _, f := range pol.Custom {
+			if strings.EqualFold(name(f), column) {
+				return f, true
+			}
+		}
+	}
+	return contact.FieldDef{}, false
+}
 
 // plan cuts the file into chunks and starts the job.
 func (im *Importer) plan(ctx context.Context, b Book, s site.Site, j Job, d csv.Dialect, skip int, columns []Column) error {
@@ -717,7 +742,7 @@ func (im *Importer) rows(ctx context.Context, b Book, s site.Site, j Job, step S
 	defer f.Close()
 	r := csv.NewReader(f, csv.Dialect{Comma: j.Comma[0]}, csv.At{Offset: c.Offset, Line: int64(c.FirstLine), Number: 1})
 	w := &rowWorker{
-		layout: layout{columns: j.Columns, country: s.Country, options: j.Options, source: "import:" + j.ID, at: j.CreatedAt},
+		layout: layout{columns: j.Columns, country: s.Country, policy: s.Policy(), options: j.Options, source: "import:" + j.ID, at: j.CreatedAt},
 		book:   b, job: j, now: im.Clock.Now(), errs: newErrorPart(j),
 	}
 	row := c.FirstRow - 1
@@ -986,7 +1011,7 @@ func (p *errorPart) bytes() []byte {
 // or one whose arrival went unnoticed. crm.Conflict once it has ended.
 func Resume(ctx context.Context, jobs Jobs, q Queue, s site.Site, id string, mapping map[string]string, now time.Time) (Job, error) {
 	var faults crm.Faults
-	checkMapping(mapping, &faults)
+	checkMapping(mapping, s.Policy(), &faults)
 	if err := faults.Err(); err != nil {
 		return Job{}, err
 	}
@@ -1024,10 +1049,10 @@ func Cancel(ctx context.Context, jobs Jobs, id string, now time.Time) (Job, erro
 	})
 }
 
-func checkMapping(mapping map[string]string, faults *crm.Faults) {
+func checkMapping(mapping map[string]string, pol contact.Policy, faults *crm.Faults) {
 	for column, field := range mapping {
-		if field != "" && !importable(field) {
-			faults.Add("/mapping/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(column), "there is no field %q; there are %s", field, strings.Join(ImportFields(), ", "))
+		if field != "" && !importable(field, pol) {
+			faults.Add("/mapping/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(column), "there is no field %q; there are %s", field, strings.Join(ImportFields(pol), ", "))
 		}
 	}
 }

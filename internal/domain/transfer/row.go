@@ -23,6 +23,7 @@ type rejection struct {
 type layout struct {
 	columns []Column
 	country string // of the site
+	policy  contact.Policy
 	options Options
 	source  string
 	at      time.Time
@@ -114,6 +115,12 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 			}
 			f.BirthDate = d
 		default:
+			if strings.HasPrefix(c.Field, contact.CustomPrefix) {
+				if err := l.custom(&f.Details, c.Field, v); err != nil {
+					return reject(err)
+				}
+				break
+			}
 			if err := f.Details.SetText(c.Field, v, country); err != nil {
 				return reject(err)
 			}
@@ -140,6 +147,28 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		return f, &rejection{columnOf(l.columns, "email"), "", fmt.Sprintf("a contact has at most %d addresses", contact.MaxEmails)}
 	}
 	return f, nil
+}
+
+// custom sets a field of the site; one that is gone since the file was looked at
+// says nothing.
+func (l *layout) custom(d *contact.Details, name, v string) (err error) {
+	f, ok := l.policy.FieldNamed(name)
+	if !ok {
+		return nil
+	}
+	if f.Type == contact.DateField {
+		if v, err = dateFrom(v); err != nil {
+			return err
+		}
+	}
+	if v, err = f.Read(v); err != nil || v == "" {
+		return err
+	}
+	if d.Custom == nil {
+		d.Custom = map[string]string{} // this row's own
+	}
+	d.Custom[f.Key] = v
+	return nil
 }
 
 // whose address a column is of: 0 main, 1 billing, 2 shipping.

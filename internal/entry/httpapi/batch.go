@@ -64,7 +64,7 @@ func (h contactsAPI) lookUp(ctx context.Context, c caller, in *lookUpInput) (*co
 	if err != nil {
 		return nil, err
 	}
-	return answer(found), nil
+	return answer(found, c.site.Policy()), nil
 }
 
 type batchGetInput struct {
@@ -80,10 +80,10 @@ type batchAnswer struct {
 	}
 }
 
-func batch(cs []contact.Contact) *batchAnswer {
+func batch(cs []contact.Contact, pol contact.Policy) *batchAnswer {
 	out := &batchAnswer{}
 	for i := range cs {
-		out.Body.Contacts = append(out.Body.Contacts, answer(cs[i]).Body)
+		out.Body.Contacts = append(out.Body.Contacts, answer(cs[i], pol).Body)
 	}
 	return out
 }
@@ -103,7 +103,7 @@ func (h contactsAPI) batchGet(ctx context.Context, c caller, in *batchGetInput) 
 		return nil, &crm.Error{Code: crm.NotFound, Faults: faults,
 			Detail: fmt.Sprintf("%d of the %d contacts are not on this site; each is listed in errors", len(faults), len(found))}
 	}
-	return batch(found), nil
+	return batch(found, c.site.Policy()), nil
 }
 
 type batchCreateInput struct {
@@ -141,7 +141,7 @@ func (h contactsAPI) batchCreate(ctx context.Context, c caller, in *batchCreateI
 	if err != nil {
 		return nil, err
 	}
-	out := batch(made)
+	out := batch(made, c.site.Policy())
 	if replayed {
 		out.Replayed = "true"
 	}

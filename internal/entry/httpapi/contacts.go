@@ -30,7 +30,7 @@ type ContactBook interface {
 }
 
 // Contacts is the API for contacts, and the OpenAPI description of the whole API.
-func Contacts(dir Callers, open func(site.Site) ContactBook, jobs bulk.Queue, clock crm.Clock) http.Handler {
+func Contacts(dir Sites, open func(site.Site) ContactBook, jobs bulk.Queue, clock crm.Clock) http.Handler {
 	h := contactsAPI{dir, open, jobs, clock}
 	many := serve(dir, clock, maxManyIDs, func(a huma.API) { addBulk(a, h) })
 	mux := http.NewServeMux()
@@ -42,7 +42,7 @@ func Contacts(dir Callers, open func(site.Site) ContactBook, jobs bulk.Queue, cl
 }
 
 type contactsAPI struct {
-	dir   site.Directory
+	dir   Sites
 	open  func(site.Site) ContactBook
 	jobs  bulk.Queue
 	clock crm.Clock
@@ -93,6 +93,7 @@ type contactJSON struct {
 	Address          addressJSON     `json:"address"`
 	BillingAddress   addressJSON     `json:"billing_address"`
 	ShippingAddress  addressJSON     `json:"shipping_address"`
+	Custom           customValues    `json:"custom" doc:"Values of the site's own fields by key, each as the field's type is in JSON; see /v1/custom-fields"`
 	Status           contact.Status  `json:"status" doc:"lead, customer, vip, inactive or one that the site made" example:"lead"`
 	StatusManual     bool            `json:"status_manual" doc:"Given by hand: the automation leaves it until it is given back with \"status\": null"`
 	Tags             []string        `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
@@ -159,6 +160,7 @@ type contactChange struct {
 	Address          optional[*addressChange] `json:"address,omitempty"`
 	BillingAddress   optional[*addressChange] `json:"billing_address,omitempty"`
 	ShippingAddress  optional[*addressChange] `json:"shipping_address,omitempty"`
+	Custom           optional[customChange]   `json:"custom,omitempty" doc:"Values of the site's own fields by key: an absent one stays, null clears it. A number may come as text"`
 	Status           optional[string]         `json:"status,omitempty" doc:"lead, customer, vip, inactive or one that the site made. Set by hand it stays; null gives it back to the automation"`
 	Tags             optional[[]string]       `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
 	Consent          optional[string]         `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
@@ -216,6 +218,7 @@ func addContacts(api huma.API, h contactsAPI) {
 	}, h.delete)
 	addBatch(api, h)
 	addLocks(api, h)
+	addCustomFields(api, h)
 	addTimeline(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},
@@ -245,7 +248,7 @@ func (h contactsAPI) create(ctx context.Context, c caller, in *createInput) (*co
 	if err != nil {
 		return nil, err
 	}
-	a := answer(made)
+	a := answer(made, c.site.Policy())
 	a.Location = "/v1/contacts/" + string(made.ID)
 	if replayed {
 		a.Replayed = "true"
@@ -307,7 +310,7 @@ func (h contactsAPI) get(ctx context.Context, c caller, in *getInput) (*contactA
 	if in.IfNoneMatch != "" && matches(in.IfNoneMatch, found.Version) {
 		return nil, &notModified{etag(found.Version)}
 	}
-	return answer(found), nil
+	return answer(found, c.site.Policy()), nil
 }
 
 type changeInput struct {
@@ -387,7 +390,7 @@ func (h contactsAPI) takesIn(ctx context.Context, id crm.SiteID, name string) (b
 	return err == nil, err
 }
 
-func answer(c contact.Contact) *contactAnswer {
+func answer(c contact.Contact, pol contact.Policy) *contactAnswer {
 	j := contactJSON{
 		ID: c.ID, Version: c.Version, Email: c.Email, Emails: list(c.Emails), FirstName: c.FirstName, LastName: c.LastName,
 		Company: c.Company, Phone: c.Phone, Mobile: c.Mobile, Website: c.Website, Language: c.Language, BirthDate: c.BirthDate,
@@ -402,7 +405,7 @@ func answer(c contact.Contact) *contactAnswer {
 		j.Revenue = append(j.Revenue, moneyJSON{n, cur})
 	}
 	slices.SortFunc(j.Revenue, func(a, b moneyJSON) int { return strings.Compare(a.Currency, b.Currency) })
-	j.Locked = lockOf(&c)
+	j.Locked, j.Custom = lockOf(&c, pol), customOf(&c, pol)
 	return &contactAnswer{ETag: etag(c.Version), Body: j}
 }
 
@@ -430,7 +433,7 @@ func (b contactChange) patch() contact.Patch {
 		Address: addressPatch(b.Address), BillingAddress: addressPatch(b.BillingAddress), ShippingAddress: addressPatch(b.ShippingAddress),
 		Status:  contact.Opt[contact.Status]{Set: b.Status.set, Value: contact.Status(b.Status.value)},
 		Consent: contact.Opt[contact.Consent]{Set: b.Consent.set, Value: contact.Consent(b.Consent.value)},
-		Tags:    b.Tags.opt(),
+		Tags:    b.Tags.opt(), Custom: customPatch(b.Custom),
 	}
 }
 

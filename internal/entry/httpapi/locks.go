@@ -32,7 +32,7 @@ type offerJSON struct {
 	Values map[string]string `json:"values" doc:"The offered value by field; a name or an address has several"`
 }
 
-func lockOf(c *contact.Contact) *lockJSON {
+func lockOf(c *contact.Contact, pol contact.Policy) *lockJSON {
 	if c.Lock == nil {
 		return nil
 	}
@@ -41,6 +41,9 @@ func lockOf(c *contact.Contact) *lockJSON {
 		j.Fields[u] = lockedJSON(l)
 	}
 	for u, o := range c.Offered() {
+		if !pol.HasUnit(u) {
+			continue // of a field that is gone
+		}
 		j.Offers[u] = offerJSON{o.Source, o.AsOf.At, o.Details.Texts()}
 	}
 	return j
@@ -81,7 +84,7 @@ func (h contactsAPI) unlock(ctx context.Context, c caller, in *unlockInput) (*co
 		what = *in.Body
 	}
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
-		return k.Unlock(what.Fields, what.TakeOffers, now)
+		return k.Unlock(what.Fields, what.TakeOffers, c.site.Policy(), now)
 	})
 }
 
@@ -95,7 +98,7 @@ type takeOffersInput struct {
 
 func (h contactsAPI) takeOffers(ctx context.Context, c caller, in *takeOffersInput) (*contactAnswer, error) {
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
-		return k.Take(in.Body.Fields, now)
+		return k.Take(in.Body.Fields, c.site.Policy(), now)
 	})
 }
 
@@ -123,5 +126,5 @@ func (h contactsAPI) edit(ctx context.Context, c caller, id, ifMatch string, rul
 	if err != nil {
 		return nil, err
 	}
-	return answer(next), nil
+	return answer(next, c.site.Policy()), nil
 }
