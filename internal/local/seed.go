@@ -40,7 +40,7 @@ func Seed(ctx context.Context, s *services.Stack, apiURL string) (services.Run, 
 	}
 	return services.Run{
 		APIURL: apiURL, APIKey: demo.key, FormURL: demo.formURL,
-		MailURL: s.Endpoint + "/_ministack/ses/messages", Sources: demo.sources,
+		MailURL: s.Endpoint + "/_ministack/ses/messages", TableURL: s.Dynamo, Table: s.Table, Sources: demo.sources,
 		OtherAPIKey: other.key, OtherFormURL: other.formURL,
 	}, nil
 }

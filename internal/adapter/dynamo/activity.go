@@ -57,6 +57,9 @@ func activityItem(pk string, a timeline.Activity) (item, error) {
 	}
 	it := key(pk, a.ID)
 	it["t"], it["sv"], it["body"] = str("activity"), num(schemaVersion), str(body)
+	if a.By != "" { // relay's filter of the stream sees it
+		it["by"] = str(a.By)
+	}
 	return it, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/timeline"
@@ -62,6 +63,15 @@ func (t *Table) mailWrite(id crm.SiteID, m mail.Message) (types.TransactWriteIte
 		return types.TransactWriteItem{}, err
 	}
 	return types.TransactWriteItem{Put: &types.Put{TableName: t.name, Item: it}}, nil
+}
+
+// Post commits a mail that no other change goes with.
+func (t *Table) Post(ctx context.Context, id crm.SiteID, m mail.Message) error {
+	w, err := t.mailWrite(id, m)
+	if err != nil {
+		return err
+	}
+	return t.commit(ctx, id, w)
 }
 
 func mailItem(site crm.SiteID, m mail.Message) (item, error) {
@@ -184,6 +194,38 @@ func (t *Table) onMail(ctx context.Context, site crm.SiteID, id, expr string, na
 		TableName: t.name, Key: outboxKey(site, id), UpdateExpression: &expr, ConditionExpression: ptr("st = :pending"),
 		ExpressionAttributeNames: names, ExpressionAttributeValues: all,
 	}})
+	var l *lost
+	if asLost(err, &l) {
+		return nil
+	}
+	return err
+}
+
+// Suppression is why the site may not write to an address; it stands at the slot of
+// the address and outlives who lived there.
+func (b *Book) Suppression(ctx context.Context, email string) (mail.Suppression, error) {
+	if _, err := crm.ParseEmail(email); err != nil {
+		return "", nil // of no slot; the sender refuses it
+	}
+	it, err := b.slotItem(ctx, crm.EmailIdentity(email).Slot(b.site.Secret))
+	return mail.Suppression(text(it, "sup")), err
+}
+
+// NoteMail puts on the timeline of a mail's contact how the mail ended. Its entry
+// follows from the mail, so that twice is once; a contact that is gone gets nothing.
+func (b *Book) NoteMail(ctx context.Context, m mail.Message, o mail.Outcome) error {
+	entry, err := activityItem(activityPK(b.site.ID, m.Contact), timeline.Activity{
+		ID: audit.DeriveID(m.CreatedAt, m.ID), At: m.CreatedAt, Kind: "mail", Ref: m.ID,
+		Values: []timeline.Value{{Name: "template", Text: string(m.Template)}, {Name: "state", Text: string(o.State)}, {Name: "reason", Text: o.Reason}},
+	})
+	if err != nil {
+		return err
+	}
+	err = b.t.commit(ctx, b.site.ID,
+		types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: b.t.name, Key: slotKey(&b.site, m.Contact), ConditionExpression: ptr("attribute_exists(v)"),
+		}},
+		types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: entry}})
 	var l *lost
 	if asLost(err, &l) {
 		return nil

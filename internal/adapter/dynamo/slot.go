@@ -332,6 +332,9 @@ func (b *Book) putNew(c *contact.Contact, founding bool) (types.TransactWriteIte
 	if founding {
 		it["owner"] = str(string(c.ID))
 	}
+	if c.Origin.By != "" { // relay's filter of the stream sees it
+		it["by"] = str(c.Origin.By)
+	}
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName: b.t.name, Item: it,
 		ConditionExpression:                 ptr("attribute_not_exists(PK)"),

@@ -173,6 +173,9 @@ func (s Suppression) Stops(c Class) bool {
 	return c != Service && s != "" && s != Unsubscribed
 }
 
+// IDPrefix is what ids of messages begin with.
+const IDPrefix = "ml_"
+
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // Derive makes the id of a message from what caused it: the same cause always has
@@ -182,7 +185,7 @@ func Derive(cause ...string) string {
 	for _, c := range cause {
 		fmt.Fprintf(h, "%d:%s", len(c), c)
 	}
-	return "ml_" + idEncoding.EncodeToString(h.Sum(nil)[:16])
+	return IDPrefix + idEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
 // Order is the message's ordering key without what it is made of: a hash that

@@ -47,4 +47,5 @@ type Reference struct {
 	Site  crm.SiteID
 	ID    string
 	Order string // Message.Order
+	Again int64  // how often a person asked to try it again
 }

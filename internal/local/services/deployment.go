@@ -13,6 +13,7 @@ type Deployment struct {
 	MiniStack *MiniStack
 	Stack     *Stack
 	Gateway   *Gateway
+	Stream    *Stream
 }
 
 // Up starts the services and deploys the template. What was started before an
@@ -34,6 +35,9 @@ func Up(ctx context.Context, root, logs string, port int, say func(string, ...an
 	if d.Stack, err = Deploy(ctx, root, d.MiniStack, d.DynamoDB, say); err != nil {
 		return nil, err
 	}
+	if d.Stream, err = StartStream(d.Stack); err != nil {
+		return nil, err
+	}
 	d.Gateway, err = StartGateway(d.Stack, port)
 	return d, err
 }
@@ -42,6 +46,9 @@ func Up(ctx context.Context, root, logs string, port int, say func(string, ...an
 func (d *Deployment) Close() {
 	if d.Gateway != nil {
 		d.Gateway.Close()
+	}
+	if d.Stream != nil {
+		d.Stream.Close()
 	}
 	var all sync.WaitGroup
 	if d.MiniStack != nil {

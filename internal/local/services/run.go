@@ -8,11 +8,14 @@ import (
 // Run tells where a running local deployment is and how to get in. It is what
 // `.local/run.json` holds.
 type Run struct {
-	APIURL  string            `json:"api_url"`
-	APIKey  string            `json:"api_key"`
-	FormURL string            `json:"form_url"`
-	MailURL string            `json:"mail_url"`
-	Sources map[string]Source `json:"sources"`
+	APIURL  string `json:"api_url"`
+	APIKey  string `json:"api_key"`
+	FormURL string `json:"form_url"`
+	MailURL string `json:"mail_url"`
+	// The table, for tests that have to break something in it.
+	TableURL string            `json:"table_url"`
+	Table    string            `json:"table"`
+	Sources  map[string]Source `json:"sources"`
 	// A second site: what is not for it, it must not see.
 	OtherAPIKey  string `json:"other_api_key"`
 	OtherFormURL string `json:"other_form_url"`

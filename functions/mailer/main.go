@@ -1,0 +1,48 @@
+// Mailer sends the mails of the mail queue; see worker.Post.
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"clientele/internal/adapter/awscfg"
+	"clientele/internal/adapter/blob"
+	"clientele/internal/adapter/dynamo"
+	"clientele/internal/adapter/mailer"
+	"clientele/internal/adapter/queue"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/site"
+	"clientele/internal/entry/worker"
+)
+
+func main() { worker.Start(build) }
+
+// build wires the function; main_test.go calls it as well.
+func build(_ context.Context, getenv func(string) string) (worker.Handler, error) {
+	cfg := awscfg.Load(getenv)
+	table, err := dynamo.Open(awscfg.Dynamo(cfg, getenv), getenv("TABLE"))
+	if err != nil {
+		return nil, err
+	}
+	files, err := blob.Open(cfg, getenv("BUCKET"))
+	if err != nil {
+		return nil, err
+	}
+	mails, err := queue.Open(cfg, getenv("MAIL_QUEUE_URL"))
+	if err != nil {
+		return nil, fmt.Errorf("MAIL_QUEUE_URL: %w", err)
+	}
+	dead, err := queue.Open(cfg, getenv("DEAD_LETTERS_URL"))
+	if err != nil {
+		return nil, fmt.Errorf("DEAD_LETTERS_URL: %w", err)
+	}
+	sender, err := mailer.Open(cfg, getenv("MAIL_FROM"), getenv("CONFIGURATION_SET"), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return worker.Mails(worker.Post{
+		Sites: table, Outbox: table, Book: func(s site.Site) worker.MailBook { return table.Book(s) },
+		Files: files, Sender: sender, Queue: mails, Dead: dead, Clock: crm.Clock(time.Now),
+	}), nil
+}
