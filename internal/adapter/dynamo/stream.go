@@ -19,7 +19,7 @@ import (
 func ReadChange(r events.DynamoDBEventRecord) (relay.Change, error) {
 	now, before := image(r.Change.NewImage), image(r.Change.OldImage)
 	pk, sk := imageText(r.Change.Keys, "PK"), imageText(r.Change.Keys, "SK")
-	c := relay.Change{Site: siteOf(pk)}
+	c := relay.Change{Site: siteInKey(pk)}
 	if now == nil { // removed: nobody waits for that
 		return c, nil
 	}
@@ -99,8 +99,8 @@ func contactMade(id crm.ContactID, it item) (*audit.Entry, error) {
 	return &e, nil
 }
 
-// siteOf is the site in a partition key.
-func siteOf(pk string) crm.SiteID {
+// siteInKey is the site in a partition key.
+func siteInKey(pk string) crm.SiteID {
 	rest, ok := strings.CutPrefix(pk, "S#")
 	if !ok {
 		return ""

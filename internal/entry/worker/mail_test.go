@@ -18,6 +18,7 @@ import (
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/site"
+	"clientele/internal/domain/timeline"
 	"clientele/internal/domain/transfer"
 	"clientele/internal/test/dynamotest"
 	"clientele/internal/test/stack"
@@ -116,7 +117,7 @@ func (o *office) raw(pk, sk, expr string, values map[string]types.AttributeValue
 
 func (o *office) timeline() string {
 	o.t.Helper()
-	acts, _, err := o.table.Book(o.site).Timeline(o.t.Context(), o.who.ID, 50, "")
+	acts, _, err := o.table.Book(o.site).Timeline(o.t.Context(), o.who.ID, timeline.Query{Limit: 50})
 	if err != nil {
 		o.t.Fatal(err)
 	}
