@@ -386,7 +386,7 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 	restored := make([]Contact, len(others))
 	for i := range others {
 		o := others[i].Clone()
-		o.Version, o.UpdatedAt = c.Version, now // beyond every version that was seen under its id
+		o.Version, o.UpdatedAt = c.Version, now                                                              // beyond every version that was seen under its id
 		o.Open = slices.DeleteFunc(o.Open, func(a string) bool { return !slices.Contains(primary.Open, a) }) // seen to since
 		if left {
 			o.Consent = primary.Consent

@@ -25,6 +25,7 @@ import (
 type ContactBook interface {
 	bulk.Book
 	contact.Batch
+	mergeBook
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }
@@ -105,6 +106,7 @@ type contactJSON struct {
 	LastOrderAt      *time.Time      `json:"last_order_at,omitempty"`
 	Origin           originJSON      `json:"origin"`
 	Locked           *lockJSON       `json:"locked,omitempty" doc:"There if details were edited by hand; orders and forms then leave them, and what they say is an offer"`
+	Merged           []crm.ContactID `json:"merged" nullable:"false" doc:"Contacts that went into this one; their ids lead here"`
 	CreatedAt        time.Time       `json:"created_at"`
 	UpdatedAt        time.Time       `json:"updated_at"`
 }
@@ -170,6 +172,7 @@ type contactChange struct {
 type contactAnswer struct {
 	ETag     string `header:"ETag" doc:"The version, quoted; send it as If-Match to change or delete"`
 	Location string `header:"Location"`
+	Where    string `header:"Content-Location" doc:"There if the id is that of a contact that was merged: the address of the one it went into, which this is"`
 	Replayed string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key made the contact"`
 	Body     contactJSON
 }
@@ -219,6 +222,7 @@ func addContacts(api huma.API, h contactsAPI) {
 	addBatch(api, h)
 	addLocks(api, h)
 	addCustomFields(api, h)
+	addMerges(api, h)
 	addTimeline(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},
@@ -310,7 +314,11 @@ func (h contactsAPI) get(ctx context.Context, c caller, in *getInput) (*contactA
 	if in.IfNoneMatch != "" && matches(in.IfNoneMatch, found.Version) {
 		return nil, &notModified{etag(found.Version)}
 	}
-	return answer(found, c.site.Policy()), nil
+	a := answer(found, c.site.Policy())
+	if string(found.ID) != in.ID {
+		a.Where = "/v1/contacts/" + string(found.ID)
+	}
+	return a, nil
 }
 
 type changeInput struct {
@@ -399,7 +407,7 @@ func answer(c contact.Contact, pol contact.Policy) *contactAnswer {
 		BillingAddress: addressJSON(c.BillingAddress), ShippingAddress: addressJSON(c.ShippingAddress),
 		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
 		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
-		Origin: originJSON(c.Origin), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+		Origin: originJSON(c.Origin), Merged: list(c.Merged), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
 	for cur, n := range c.Figures.Revenue {
 		j.Revenue = append(j.Revenue, moneyJSON{n, cur})

@@ -17,6 +17,14 @@ var theirs = map[string]func(s *stage, parent string) string{
 	"/v1/contacts/{id}": func(s *stage, _ string) string {
 		return s.field(s.do(s.other, 201, "POST", "/v1/contacts", map[string]any{"email": s.address(), "last_name": surname}), "id")
 	},
+	"/v1/merges/{id}": func(s *stage, _ string) string {
+		person := func() string {
+			return s.field(s.do(s.other, 201, "POST", "/v1/contacts", map[string]any{"email": s.address(), "last_name": surname}), "id")
+		}
+		pair := map[string]any{"primary": person(), "others": []string{person()}}
+		tag := s.do(s.other, 200, "POST", "/v1/merges/preview", pair).Header.Get("ETag")
+		return s.field(s.do(s.other, 201, "POST", "/v1/merges", pair, "If-Match", tag), "id")
+	},
 	"/v1/imports/{id}": func(s *stage, _ string) string {
 		return s.field(s.do(s.other, 201, "POST", "/v1/imports", map[string]any{"filename": "x.csv", "size": 10}, "Idempotency-Key", s.address()), "id")
 	},
