@@ -77,8 +77,8 @@ func activityOf(it item) (timeline.Activity, error) {
 
 func (b *Book) withActivities(writes []types.TransactWriteItem, id crm.ContactID, acts []timeline.Activity) ([]types.TransactWriteItem, error) {
 	for _, a := range acts {
-		var once *string // who gives the id tells of something that happens once
-		if a.ID != "" {
+		var once *string
+		if a.Once {
 			once = ptr("attribute_not_exists(PK)")
 		}
 		if err := named(&a); err != nil {

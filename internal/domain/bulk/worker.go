@@ -237,7 +237,7 @@ func (w *Worker) one(ctx context.Context, b Book, r Run, a Action, id crm.Contac
 			res.Why = Unchanged
 			return nil, contact.ErrUnchanged
 		}
-		return []timeline.Activity{{ID: ActivityID(r.Job, id), At: r.Job.CreatedAt, Kind: timeline.Edit,
+		return []timeline.Activity{{ID: ActivityID(r.Job, id), Once: true, At: r.Job.CreatedAt, Kind: timeline.Edit,
 			Source: r.Job.Source, By: r.Job.By, Ref: r.Job.ID, Changed: changed}}, nil
 	})
 	if err == nil && res.Why == "" {

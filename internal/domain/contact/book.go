@@ -42,8 +42,8 @@ type Book interface {
 
 	// Change applies a rule to a contact and stores the result with its activities
 	// in one transaction, repeating the rule as Upsert does. crm.Conflict if the rule
-	// gave the contact an identity that another one holds. An activity to which the
-	// rule gives an id happens once: where the contact has it already nothing is
+	// gave the contact an identity that another one holds. An activity with Once
+	// happens once: where the contact has it already nothing is
 	// stored, and the answer is the contact as it stands.
 	Change(ctx context.Context, id crm.ContactID, now time.Time, rule Rule) (Contact, error)
 

@@ -33,7 +33,7 @@ var Kinds = []Kind{Form, Order, Status, Edit, Tags, Consent, Group, Note, Mail, 
 
 // Activity is one entry of a timeline.
 type Activity struct {
-	ID      string    // ULID, given by the store; sorts by At. Given by a rule: see contact.Book.Change
+	ID      string    // ULID, given by the store; sorts by At.
 	At      time.Time // UTC, milliseconds
 	Kind    Kind
 	Source  string   // see contact.Origin
@@ -42,6 +42,9 @@ type Activity struct {
 	Changed []string // names of fields that changed
 	Values  []Value  // what was said, in its order
 	Open    bool     // a request that nobody has seen to; known when read, never kept here
+	// Once: the id was given, and where it is there already, what this activity tells
+	// of was done before; see contact.Book.Change.
+	Once bool
 	// Mail goes out if and only if the activity is committed; it is not kept with it.
 	Mail *mail.Message
 }
