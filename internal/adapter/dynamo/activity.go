@@ -161,7 +161,7 @@ func (b *Book) Delete(ctx context.Context, id crm.ContactID, now time.Time, chec
 		if err := check(c); err != nil {
 			return err
 		}
-		writes, err := b.death(ctx, &c, it, now)
+		writes, err := b.death(ctx, &c, it, c.Leaves(), now)
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,9 @@ func (b *Book) Delete(ctx context.Context, id crm.ContactID, now time.Time, chec
 	return busy()
 }
 
-func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, now time.Time) ([]types.TransactWriteItem, error) {
+// death makes the writes that end a contact; its addresses keep the suppression
+// that it leaves.
+func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, leaves contact.Suppression, now time.Time) ([]types.TransactWriteItem, error) {
 	names := map[string]string{"#o": "owner"}
 	values := item{":v": num(c.Version), ":gone": num(now.Unix()), ":one": num(1)}
 	expr, cond := "SET gone = :gone, sweep = :one REMOVE body, slim, rev, v", "v = :v"
@@ -195,10 +197,14 @@ func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, now t
 		values[":went"] = str(went)
 		expr = strings.Replace(expr, " REMOVE", ", went = :went REMOVE", 1)
 	}
-	writes := []types.TransactWriteItem{{Update: &types.Update{
+	home := &types.Update{
 		TableName: b.t.name, Key: slotKey(&b.site, c.ID), UpdateExpression: &expr, ConditionExpression: &cond,
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}}
+	}
+	if was := contact.Suppression(text(stored, "sup")); names != nil && b.atHomeByEmail(c) && was.Stricter(leaves) != was {
+		remember(home, leaves, now)
+	}
+	writes := []types.TransactWriteItem{{Update: home}}
 	var others []crm.Identity
 	for _, i := range c.Identities() {
 		if i.Slot(b.site.Secret) != c.ID {
@@ -213,7 +219,7 @@ func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, now t
 		return nil, err
 	}
 	for i, o := range others {
-		writes = append(writes, b.release(o.Slot(b.site.Secret), c.ID, slots[i]))
+		writes = append(writes, b.release(o, c.ID, slots[i], leaves, now))
 	}
 	return writes, nil
 }
@@ -282,13 +288,13 @@ func (b *Book) sweep(ctx context.Context, id crm.ContactID, now time.Time) error
 		// Nothing of the old contact is left, so the tombstone may go. Where orders
 		// stay it stays too: a new life under this id would inherit them.
 		u.UpdateExpression = ptr("SET #ttl = :ttl REMOVE sweep, went, mg")
-		u.ConditionExpression = ptr("attribute_exists(gone) AND attribute_not_exists(#o)")
+		u.ConditionExpression = ptr("attribute_exists(gone) AND attribute_not_exists(#o) AND attribute_not_exists(sup)")
 		u.ExpressionAttributeNames = map[string]string{"#ttl": "ttl", "#o": "owner"}
 		u.ExpressionAttributeValues = item{":ttl": num(now.Add(tombstoneFor).Unix())}
 	}
 	err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})
 	var l *lost
-	if asLost(err, &l) && number(l.items[0], "gone") != 0 { // somebody new has the address already
+	if asLost(err, &l) && number(l.items[0], "gone") != 0 { // somebody new has the address already, or it is suppressed
 		u.UpdateExpression, u.ConditionExpression = ptr("REMOVE sweep, went, mg"), ptr("attribute_exists(gone)")
 		u.ExpressionAttributeNames, u.ExpressionAttributeValues = nil, nil
 		err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})

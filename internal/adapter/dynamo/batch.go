@@ -59,6 +59,7 @@ func (b *Book) CreateAll(ctx context.Context, cs []contact.Contact, once *contac
 		return nil, false, err
 	}
 	random := make([]bool, len(cs)) // whose founding slot is known to be lived in
+	known := suppressions{}
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -67,7 +68,8 @@ func (b *Book) CreateAll(ctx context.Context, cs []contact.Contact, once *contac
 		}
 		var writes []types.TransactWriteItem
 		for i := range cs {
-			w, err := b.birth(&cs[i], random[i], nil)
+			cs[i].Suppress(b.suppressedBy(known, cs[i].Identities()), cs[i].UpdatedAt)
+			w, err := b.birth(&cs[i], random[i], nil, known)
 			if err != nil {
 				return nil, false, err
 			}
@@ -91,7 +93,7 @@ func (b *Book) CreateAll(ctx context.Context, cs []contact.Contact, once *contac
 		}
 		var faults crm.Faults
 		for i := range cs {
-			holder, err := b.holder(ctx, cs[i].Identities())
+			holder, err := b.look(ctx, cs[i].Identities(), known)
 			if err != nil {
 				return nil, false, err
 			}

@@ -152,13 +152,15 @@ func (b *Book) slots(ctx context.Context, ids []crm.Identity) ([]item, error) {
 
 // Create implements contact.Book.
 func (b *Book) Create(ctx context.Context, c contact.Contact, once *contact.Once, acts ...timeline.Activity) (contact.Contact, bool, error) {
+	known := suppressions{}
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
 				return c, false, err
 			}
 		}
-		writes, err := b.birth(&c, try > 1, acts)
+		c.Suppress(b.suppressedBy(known, c.Identities()), c.UpdatedAt)
+		writes, err := b.birth(&c, try > 1, acts, known)
 		if err != nil {
 			return c, false, err
 		}
@@ -175,7 +177,7 @@ func (b *Book) Create(ctx context.Context, c contact.Contact, once *contact.Once
 				return first, ok, err
 			}
 		}
-		holder, err := b.holder(ctx, c.Identities())
+		holder, err := b.look(ctx, c.Identities(), known)
 		if err != nil {
 			return c, false, err
 		}
@@ -195,12 +197,20 @@ func taken(holder crm.ContactID) error {
 
 // holder is the first contact that answers to one of the identities, "" if none does.
 func (b *Book) holder(ctx context.Context, ids []crm.Identity) (crm.ContactID, error) {
+	return b.look(ctx, ids, suppressions{})
+}
+
+// look is holder, and notes what the slots remember.
+func (b *Book) look(ctx context.Context, ids []crm.Identity, known suppressions) (crm.ContactID, error) {
 	if len(ids) == 0 {
 		return "", nil
 	}
 	slots, err := b.slots(ctx, ids)
 	if err != nil {
 		return "", err
+	}
+	for _, it := range slots {
+		known.note(it)
 	}
 	for i, it := range slots {
 		if c, ok, err := b.answers(ctx, ids[i], it); err != nil || ok {
@@ -212,8 +222,9 @@ func (b *Book) holder(ctx context.Context, ids []crm.Identity) (crm.ContactID, e
 
 // birth gives a new contact its id and makes the writes that store it: in the
 // slot of its first identity, or in a random one where that slot is known to be
-// lived in or where there is no identity.
-func (b *Book) birth(c *contact.Contact, random bool, acts []timeline.Activity) ([]types.TransactWriteItem, error) {
+// lived in or where there is no identity. known is what the slots remember.
+// A consent that comes with an import has its evidence in the contact itself.
+func (b *Book) birth(c *contact.Contact, random bool, acts []timeline.Activity, known suppressions) ([]types.TransactWriteItem, error) {
 	ids := c.Identities()
 	random = random || len(ids) == 0
 	if random {
@@ -233,13 +244,17 @@ func (b *Book) birth(c *contact.Contact, random bool, acts []timeline.Activity) 
 	}
 	writes := []types.TransactWriteItem{first}
 	for _, id := range ids {
-		writes = append(writes, b.claim(id.Slot(b.site.Secret), c.ID))
+		slot := id.Slot(b.site.Secret)
+		writes = append(writes, b.claim(slot, c.ID, known[slot]))
+	}
+	if c.Import == nil || !c.Import.Created {
+		acts = contact.WithProof(&contact.Contact{}, c, acts)
 	}
 	return b.withActivities(writes, c.ID, acts)
 }
 
 // succession makes the writes that turn the stored contact into the next one.
-func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts []timeline.Activity) ([]types.TransactWriteItem, error) {
+func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts []timeline.Activity, known suppressions) ([]types.TransactWriteItem, error) {
 	next.Version = old.Version + 1
 	if !next.UpdatedAt.After(old.UpdatedAt) { // lists never show a change as older than the one before
 		next.UpdatedAt = old.UpdatedAt.Add(time.Microsecond)
@@ -261,7 +276,7 @@ func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts 
 			if slot := id.Slot(b.site.Secret); slot == next.ID {
 				home = homeClaims
 			} else {
-				writes = append(writes, b.claim(slot, next.ID))
+				writes = append(writes, b.claim(slot, next.ID, known[slot]))
 			}
 		}
 	}
@@ -271,19 +286,31 @@ func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts 
 			return nil, err
 		}
 		for i, id := range lost {
-			writes = append(writes, b.release(id.Slot(b.site.Secret), next.ID, stored[i]))
+			writes = append(writes, b.release(id, next.ID, stored[i], old.Leaves(), next.UpdatedAt))
 		}
 	}
 	body, err := b.putBody(next, old.Version, home)
 	if err != nil {
 		return nil, err
 	}
+	if sup := old.Leaves(); home == homeReleases && sup != "" && b.atHomeByEmail(old) {
+		remember(body.Update, sup, next.UpdatedAt)
+	}
+	if lifted(old, next) {
+		kept := slices.DeleteFunc(slices.Clone(has), func(i crm.Identity) bool { return !slices.Contains(had, i) })
+		more, own := b.lifts(next, kept)
+		writes = append(writes, more...)
+		if own {
+			forget(body.Update)
+		}
+	}
 	writes[0] = body
-	return b.withActivities(writes, next.ID, acts)
+	return b.withActivities(writes, next.ID, contact.WithProof(old, next, acts))
 }
 
 // Change implements contact.Book.
 func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule contact.Rule) (contact.Contact, error) {
+	known := suppressions{}
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -303,7 +330,9 @@ func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule
 		if err != nil {
 			return old, err
 		}
-		writes, err := b.succession(ctx, &old, &next, acts)
+		gained := slices.DeleteFunc(next.Identities(), func(i crm.Identity) bool { return slices.Contains(old.Identities(), i) })
+		next.Suppress(b.suppressedBy(known, gained), now)
+		writes, err := b.succession(ctx, &old, &next, acts, known)
 		if err != nil {
 			return old, err
 		}
@@ -319,8 +348,7 @@ func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule
 			continue // another writer came between
 		}
 		// The contact is as it was read: an identity it wants is somebody else's.
-		gained := slices.DeleteFunc(next.Identities(), func(i crm.Identity) bool { return slices.Contains(old.Identities(), i) })
-		if holder, err := b.holder(ctx, gained); err != nil {
+		if holder, err := b.look(ctx, gained, known); err != nil {
 			return old, err
 		} else if holder != "" && holder != next.ID {
 			return old, taken(holder)
@@ -366,6 +394,7 @@ type match struct {
 	facts  contact.Facts   // without the identities that others hold
 	known  contact.Contact // where found
 	found  bool
+	sups   suppressions
 	random bool // nobody answers to the founding identity, yet its slot is or was lived in
 	// order is the contact id that the order is kept under, where that is another than
 	// the contact's own: one that was merged into it. The order's entry stands there too.
@@ -375,7 +404,7 @@ type match struct {
 // match looks the facts' identities up. The strongest that somebody answers to
 // decides; what others hold of the rest is left with them.
 func (b *Book) match(ctx context.Context, f contact.Facts) (match, error) {
-	m := match{facts: f}
+	m := match{facts: f, sups: suppressions{}}
 	ids := f.Identities()
 	if len(ids) == 0 {
 		m.random = true
@@ -391,8 +420,15 @@ func (b *Book) match(ctx context.Context, f contact.Facts) (match, error) {
 		if err != nil {
 			return m, err
 		}
+		m.sups.note(it)
 		switch {
 		case !ok:
+			if sup := text(it, "sup"); sup != "" && ids[i].Kind == crm.ByEmail {
+				if m.facts.Suppressed == nil {
+					m.facts.Suppressed = map[string]contact.Suppression{}
+				}
+				m.facts.Suppressed[ids[i].Value] = contact.Suppression(sup)
+			}
 		case !m.found:
 			m.known, m.found = c, true
 		case c.ID != m.known.ID:
@@ -424,9 +460,9 @@ func (b *Book) bring(ctx context.Context, m match, now time.Time, rule contact.F
 		}
 	}
 	if m.found {
-		writes, err = b.succession(ctx, &m.known, &next, acts)
+		writes, err = b.succession(ctx, &m.known, &next, acts, m.sups)
 	} else {
-		writes, err = b.birth(&next, m.random, acts)
+		writes, err = b.birth(&next, m.random, acts, m.sups)
 	}
 	if err != nil {
 		return m.known, false, err

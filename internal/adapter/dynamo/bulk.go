@@ -113,7 +113,7 @@ func (b *Book) quick(ctx context.Context, slots []crm.ContactID, stored map[crm.
 		} else if err != nil {
 			return nil, false, err
 		}
-		writes, err = b.birth(&next, false, nil)
+		writes, err = b.birth(&next, false, nil, nil)
 		return writes, true, err
 	}
 	known, lives, err := contactOf(home)
@@ -127,7 +127,7 @@ func (b *Book) quick(ctx context.Context, slots []crm.ContactID, stored map[crm.
 	} else if err != nil {
 		return nil, false, err
 	}
-	writes, err = b.succession(ctx, &known, &next, nil)
+	writes, err = b.succession(ctx, &known, &next, nil, nil)
 	return writes, true, err
 }
 

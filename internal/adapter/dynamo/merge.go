@@ -249,7 +249,7 @@ func (b *Book) mergeWrites(p parties, m *contact.Merging, o contact.MergeOrder) 
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}})
 	}
 	note := contact.MergeNote(r.ID, *m, others, o.Source, o.By, o.At)
-	writes, err = b.withActivities(writes, primary.ID, []timeline.Activity{note})
+	writes, err = b.withActivities(writes, primary.ID, contact.WithProof(primary, &m.Result, []timeline.Activity{note}))
 	if size > maxImages || crm.CodeOf(err) == crm.TooLarge {
 		m.Blockers = append(m.Blockers, contact.Blocker{Code: contact.TooLargeToMerge, Detail: "there is more to them than one merge takes; merge fewer at once"})
 		return r, nil, nil
@@ -260,7 +260,7 @@ func (b *Book) mergeWrites(p parties, m *contact.Merging, o contact.MergeOrder) 
 		writes = append(writes, b.onceMerge(o.Once, r))
 	}
 	// Undoing writes about the same, and an entry in each one's timeline.
-	if undo := len(slots.all) + 2 + len(parts) + len(others); max(len(writes)+1, undo) > maxTransaction {
+	if undo := len(slots.all) + 2 + len(parts) + len(others) + len(contact.ConsentChanges(primary, &m.Result)); max(len(writes)+1, undo) > maxTransaction {
 		m.Blockers = append(m.Blockers, contact.Blocker{Code: contact.TooManyIdentities, Detail: "they have more e-mail addresses and external ids than one merge takes; merge fewer at once"})
 	}
 	return r, writes, nil
@@ -432,7 +432,7 @@ func (b *Book) undoWrites(ctx context.Context, r contact.MergeRecord, m mergeIte
 	for n := range m.Parts {
 		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: mergePartKey(b.site.ID, r.ID, n)}})
 	}
-	return b.undoNotes(writes, r, source)
+	return b.undoNotes(writes, r, source, &primary, &c)
 }
 
 // giveBack passes the identities that a contact had to it again. An identity that
@@ -457,7 +457,7 @@ func (b *Book) giveBack(ctx context.Context, slots *changes, primary, c *contact
 	return nil
 }
 
-func (b *Book) undoNotes(writes []types.TransactWriteItem, r contact.MergeRecord, source string) (_ []types.TransactWriteItem, err error) {
+func (b *Book) undoNotes(writes []types.TransactWriteItem, r contact.MergeRecord, source string, before, after *contact.Contact) (_ []types.TransactWriteItem, err error) {
 	note := timeline.Activity{At: r.UndoneAt, Kind: timeline.Unmerge, Source: source, By: r.UndoneBy, Ref: r.ID}
 	for _, id := range r.Others {
 		mine := note
@@ -467,7 +467,7 @@ func (b *Book) undoNotes(writes []types.TransactWriteItem, r contact.MergeRecord
 		}
 		note.Values = append(note.Values, timeline.Value{Name: "other", Text: string(id)})
 	}
-	return b.withActivities(writes, r.Primary, []timeline.Activity{note})
+	return b.withActivities(writes, r.Primary, contact.WithProof(before, after, []timeline.Activity{note}))
 }
 
 // recount makes a contact's figures of the orders that are kept under its ids.

@@ -203,7 +203,7 @@ func (b *Book) orderPut(k item, body string, stored item) types.TransactWriteIte
 
 // claimOrder points the order's slot, as it was read, to its contact.
 func (b *Book) claimOrder(slot, owner crm.ContactID, stored item) types.TransactWriteItem {
-	w := b.claim(slot, owner)
+	w := b.claim(slot, owner, "")
 	cond := *w.Update.ConditionExpression + " AND attribute_not_exists(stub)"
 	if at := number(stored, "stub"); at != 0 {
 		cond = *w.Update.ConditionExpression + " AND stub = :stub"

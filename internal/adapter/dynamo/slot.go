@@ -28,6 +28,8 @@ import (
 //	mg      where a contact lives or lived: the last merge into it that stands
 //	gone    tombstone: when the contact that lived here was deleted. An id is
 //	        never lived in twice
+//	sup     the suppression that an address keeps when a contact lets go of it, and
+//	        for how long it lasts there is no end: see suppression.go
 //	sweep   tombstone whose timeline is not cleared yet
 //
 //	slot                         owner      body  gone
@@ -89,6 +91,76 @@ type bodyRecord struct {
 	AsOf     stamp                   `json:"ao"`
 	Stamps   map[string]stamp        `json:"sp,omitempty"`
 	Import   *importMark             `json:"im,omitempty"`
+
+	ConsentMark *markRecord                         `json:"cm,omitempty"`
+	Channels    map[contact.Channel]*standingRecord `json:"cc,omitempty"`
+	Lists       []subscriptionRecord                `json:"su,omitempty"`
+	AskedAt     int64                               `json:"aq,omitempty"`
+}
+
+type markRecord struct {
+	Since  int64  `json:"t,omitempty"`
+	Source string `json:"s,omitempty"`
+	Asked  int64  `json:"a,omitempty"`
+}
+
+type standingRecord struct {
+	State contact.Consent `json:"c"`
+	markRecord
+}
+
+type subscriptionRecord struct {
+	List    string          `json:"l"`
+	Channel contact.Channel `json:"h,omitempty"` // absent: e-mail
+	standingRecord
+}
+
+func markOf(m contact.Mark) markRecord { return markRecord{micros(m.Since), m.Source, micros(m.Asked)} }
+
+func (m markRecord) mark() contact.Mark {
+	return contact.Mark{Since: fromMicros(m.Since), Source: m.Source, Asked: fromMicros(m.Asked)}
+}
+
+// packConsents and unpackConsents keep where the person stands with channels and lists.
+func packConsents(c *contact.Contact, r *bodyRecord) {
+	if c.ConsentMark != (contact.Mark{}) {
+		m := markOf(c.ConsentMark)
+		r.ConsentMark = &m
+	}
+	for ch, st := range c.Channels {
+		if r.Channels == nil {
+			r.Channels = map[contact.Channel]*standingRecord{}
+		}
+		r.Channels[ch] = &standingRecord{st.State, markOf(st.Mark)}
+	}
+	for _, l := range c.Subscriptions {
+		rec := subscriptionRecord{l.List, l.Channel, standingRecord{l.State, markOf(l.Mark)}}
+		if l.Channel == contact.ByEmail {
+			rec.Channel = ""
+		}
+		r.Lists = append(r.Lists, rec)
+	}
+	r.AskedAt = micros(c.AskedAt)
+}
+
+func unpackConsents(r *bodyRecord, c *contact.Contact) {
+	if r.ConsentMark != nil {
+		c.ConsentMark = r.ConsentMark.mark()
+	}
+	for ch, st := range r.Channels {
+		if c.Channels == nil {
+			c.Channels = map[contact.Channel]contact.Standing{}
+		}
+		c.Channels[ch] = contact.Standing{State: st.State, Mark: st.mark()}
+	}
+	for _, l := range r.Lists {
+		sub := contact.Subscription{List: l.List, Channel: l.Channel, Standing: contact.Standing{State: l.State, Mark: l.mark()}}
+		if sub.Channel == "" {
+			sub.Channel = contact.ByEmail
+		}
+		c.Subscriptions = append(c.Subscriptions, sub)
+	}
+	c.AskedAt = fromMicros(r.AskedAt)
 }
 
 type stamp [2]int64 // microseconds, sequence
@@ -194,12 +266,13 @@ func pack(c *contact.Contact) (packed, error) {
 	if c.Import != nil {
 		r.Import = &importMark{c.Import.Job, c.Import.Row, c.Import.Created}
 	}
+	packConsents(c, &r)
 	body, err := packJSON(&r)
 	if err != nil {
 		return packed{}, fmt.Errorf("packing contact %s: %w", c.ID, err)
 	}
 	slim, err := packJSON([]any{c.Email, c.FirstName, c.LastName, c.Company, c.Phone, c.Status, c.Tags, r.Consent,
-		c.Figures.Orders, c.Address.City, c.Address.Postcode, c.Address.Country, c.Language, r.Created, r.Updated})
+		c.Figures.Orders, c.Address.City, c.Address.Postcode, c.Address.Country, c.Language, r.Created, r.Updated, c.Subscribed()})
 	if err != nil {
 		return packed{}, fmt.Errorf("packing contact %s: %w", c.ID, err)
 	}
@@ -293,6 +366,7 @@ func contactOf(it item) (c contact.Contact, ok bool, err error) {
 	}
 	c.Group, c.Merged, c.Origin.By = r.Group, r.Merged, r.By
 	c.Figures.Counts, c.Open = r.Counts, r.Open
+	unpackConsents(&r, &c)
 	if len(r.Stamps) > 0 {
 		c.Stamps = make(map[string]contact.Stamp, len(r.Stamps))
 		for k, v := range r.Stamps {
@@ -309,7 +383,7 @@ func rowOf(it item) (contact.Row, error) {
 	r := contact.Row{ID: crm.ContactID(text(it, "SK")), Version: number(it, "v")}
 	var created, updated int64
 	fields := []any{&r.Email, &r.FirstName, &r.LastName, &r.Company, &r.Phone, &r.Status, &r.Tags, &r.Consent,
-		&r.Orders, &r.City, &r.Postcode, &r.Country, &r.Language, &created, &updated}
+		&r.Orders, &r.City, &r.Postcode, &r.Country, &r.Language, &created, &updated, &r.Lists}
 	if err := json.Unmarshal([]byte(text(it, "slim")), &fields); err != nil {
 		return r, fmt.Errorf("unpacking the row of contact %s: %w", r.ID, err)
 	}
@@ -382,40 +456,57 @@ func (b *Book) putBody(c *contact.Contact, old int64, home homeOwner) (types.Tra
 }
 
 // claim gives an identity without an owner to a contact, whatever else its slot
-// holds: nothing yet, a tombstone, or a contact that has left it.
-func (b *Book) claim(slot, owner crm.ContactID) types.TransactWriteItem {
-	return types.TransactWriteItem{Update: &types.Update{
+// holds: nothing yet, a tombstone, or a contact that has left it. It fails if
+// the slot remembers another suppression than sup.
+func (b *Book) claim(slot, owner crm.ContactID, sup contact.Suppression) types.TransactWriteItem {
+	u := &types.Update{
 		TableName: b.t.name, Key: slotKey(&b.site, slot),
 		// A tombstone's time to live would take the new owner with it.
 		UpdateExpression:          ptr("SET #o = :me, t = :t, sv = :sv REMOVE #ttl"),
-		ConditionExpression:       ptr("attribute_not_exists(#o)"),
+		ConditionExpression:       ptr("attribute_not_exists(#o) AND attribute_not_exists(sup)"),
 		ExpressionAttributeNames:  map[string]string{"#o": "owner", "#ttl": "ttl"},
 		ExpressionAttributeValues: item{":me": str(string(owner)), ":t": str("slot"), ":sv": num(schemaVersion)},
 
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}}
+	}
+	if sup != "" {
+		u.ConditionExpression = ptr("attribute_not_exists(#o) AND sup = :sup")
+		u.ExpressionAttributeValues[":sup"] = str(string(sup))
+	}
+	return types.TransactWriteItem{Update: u}
 }
 
 // release takes an identity from a contact that does not live in its slot; the
-// slot as it was read tells whether anything else is kept there.
-func (b *Book) release(slot crm.ContactID, owner crm.ContactID, stored item) types.TransactWriteItem {
+// slot as it was read tells whether anything else is kept there. An address keeps
+// the suppression that its contact leaves, or a stricter one of before.
+func (b *Book) release(id crm.Identity, owner crm.ContactID, stored item, leaves contact.Suppression, now time.Time) types.TransactWriteItem {
+	slot := id.Slot(b.site.Secret)
 	names := map[string]string{"#o": "owner"}
 	values := item{":me": str(string(owner))}
-	if text(stored, "body") == "" && number(stored, "gone") == 0 && text(stored, "merged") == "" {
+	if id.Kind != crm.ByEmail {
+		leaves = ""
+	}
+	was := contact.Suppression(text(stored, "sup"))
+	if was == "" && leaves == "" && text(stored, "body") == "" && number(stored, "gone") == 0 && text(stored, "merged") == "" {
 		return types.TransactWriteItem{Delete: &types.Delete{
 			TableName: b.t.name, Key: slotKey(&b.site, slot),
-			ConditionExpression:       ptr("#o = :me AND attribute_not_exists(body) AND attribute_not_exists(gone) AND attribute_not_exists(merged)"),
+			ConditionExpression: ptr("#o = :me AND attribute_not_exists(body) AND attribute_not_exists(gone) AND attribute_not_exists(merged)" +
+				" AND attribute_not_exists(sup)"),
 			ExpressionAttributeNames:  names,
 			ExpressionAttributeValues: values,
 		}}
 	}
-	return types.TransactWriteItem{Update: &types.Update{
+	u := &types.Update{
 		TableName: b.t.name, Key: slotKey(&b.site, slot),
 		UpdateExpression:          ptr("REMOVE #o"),
 		ConditionExpression:       ptr("#o = :me"),
 		ExpressionAttributeNames:  names,
 		ExpressionAttributeValues: values,
-	}}
+	}
+	if was.Stricter(leaves) != was {
+		remember(u, leaves, now)
+	}
+	return types.TransactWriteItem{Update: u}
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -170,3 +170,26 @@ func (r *reader) fill(ctx context.Context) error {
 	r.started = true
 	return err
 }
+
+// Evidence implements consent.Book.
+func (b *Book) Evidence(ctx context.Context, id crm.ContactID) ([]timeline.Activity, error) {
+	c, err := b.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var acts []timeline.Activity
+	r := b.readPartitions(c.IDs(), "0", "8", 200, true)
+	for {
+		it, err := r.next(ctx)
+		if err != nil || it == nil {
+			return acts, err
+		}
+		a, err := activityOf(it)
+		if err != nil {
+			return nil, err
+		}
+		if a.Kind == timeline.Consent {
+			acts = append(acts, a)
+		}
+	}
+}

@@ -81,6 +81,7 @@ type Row struct {
 	Status               Status
 	Tags                 []string
 	Consent              Consent
+	Lists                []string // that may be sent to this contact
 	Orders               int
 	City, Postcode       string
 	Country, Language    string

@@ -31,8 +31,8 @@ type Contact struct {
 	StatusManual bool                // a member chose the status; automation leaves it alone
 	Firsts       map[Event]time.Time // when each was first seen
 	Tags         []string
-	Group        string // id of the customer group, at most one
-	Consent      Consent
+	Group        string  // id of the customer group, at most one
+	Consent      Consent // to e-mail
 	Figures      Figures
 	Open         []string // ids of the requests that nobody has seen to, oldest first
 	Origin       Origin
@@ -42,6 +42,11 @@ type Contact struct {
 	Merged       []crm.ContactID      // those that were merged into this one, first merged first
 	CreatedAt    time.Time            // UTC, microseconds
 	UpdatedAt    time.Time
+
+	ConsentMark   Mark                 // since when Consent is so, and what said it; zero: as the contact came
+	Channels      map[Channel]Standing // the other channels, where something was said
+	Subscriptions []Subscription       // to newsletter lists, by list id
+	AskedAt       time.Time            // when the person was last asked by mail to confirm
 
 	AsOf   Stamp            // how fresh every field is that Stamps does not name
 	Stamps map[string]Stamp // freshness by field name, see Enrich
@@ -88,21 +93,6 @@ type ImportMark struct {
 	Row     int  // the first row of the file that wrote here
 	Created bool // that row made the contact
 }
-
-// Consent is whether the person may be mailed for marketing.
-type Consent string
-
-// From a source a consent only moves down this list, so that nothing but the
-// person's own act lifts an unsubscription.
-const (
-	ConsentNever        Consent = "never" // never asked
-	ConsentPending      Consent = "pending"
-	ConsentSubscribed   Consent = "subscribed"
-	ConsentUnsubscribed Consent = "unsubscribed"
-)
-
-// Consents lists them from weakest to strongest.
-var Consents = []Consent{ConsentNever, ConsentPending, ConsentSubscribed, ConsentUnsubscribed}
 
 // Channels are the ways to reach a person that they may prefer.
 var Channels = []string{"email", "phone", "sms", "whatsapp", "post"}
@@ -153,6 +143,8 @@ func (c Contact) Clone() Contact {
 		c.Lock = &l
 	}
 	c.Firsts = maps.Clone(c.Firsts)
+	c.Channels = maps.Clone(c.Channels)
+	c.Subscriptions = slices.Clone(c.Subscriptions)
 	c.Offers = maps.Clone(c.Offers)
 	c.Decided = maps.Clone(c.Decided)
 	c.Merged = slices.Clone(c.Merged)

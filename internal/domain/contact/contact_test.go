@@ -31,7 +31,12 @@ func TestFactsEndTheSameInAnyOrder(t *testing.T) {
 			f.Address = Address{Street: pick("", "Kade 1", "Kade 2"), City: pick("", "Gent")}
 			f.Phones = pick2(r, "+31201", "+31202", "toestel")
 			f.VATNumber, f.FiscalNumber, f.PreferredChannel = pick("", "BE1", "BE2"), pick("", "7"), pick("", "sms", "post")
-			f.Consent = Consent(pick("", "pending", "subscribed", "unsubscribed"))
+			f.Consent = Consent(pick("", "pending", "subscribed", "bounced", "unsubscribed", "complained"))
+			for _, list := range []string{"news", "offers"} {
+				if said := pick("", "never", "pending", "subscribed", "subscribed", "unsubscribed"); said != "" {
+					f.Lists = append(f.Lists, Subscription{List: list, Channel: ByEmail, Standing: Standing{State: Consent(said)}})
+				}
+			}
 			f.Status = Status(pick("", "customer"))
 			facts[i] = f
 		}
@@ -45,6 +50,9 @@ func TestFactsEndTheSameInAnyOrder(t *testing.T) {
 			}
 			slices.Sort(c.Tags)
 			got := fmt.Sprintf("%+v %v %s %s", c.Details, c.Tags, c.Consent, c.Status)
+			for _, l := range c.Subscriptions {
+				got += fmt.Sprintf(" %s=%s", l.List, l.State)
+			}
 			if shuffle == 0 {
 				first = got
 			} else if got != first {
@@ -156,7 +164,7 @@ func TestValuesAreWrittenOneWay(t *testing.T) {
 		{CleanPhone("+31612345678", ""), "+31612345678"},
 		{CleanCountry("nl"), "NL"}, {CleanCountry("Nederland"), "NL"}, {CleanCountry("The Netherlands"), "NL"}, {CleanCountry("België"), "BE"},
 		{CleanCountry("Deutschland"), "DE"}, {CleanCountry("USA"), "US"}, {CleanCountry("UK"), "GB"}, {CleanCountry("Atlantis"), "Atlantis"},
-		{string(ConsentFrom("Ja")), "subscribed"}, {string(ConsentFrom("cleaned")), "unsubscribed"}, {string(ConsentFrom("0")), "never"}, {string(ConsentFrom("misschien")), ""},
+		{string(ConsentFrom("Ja")), "subscribed"}, {string(ConsentFrom("cleaned")), "bounced"}, {string(ConsentFrom("afgemeld")), "unsubscribed"}, {string(ConsentFrom("0")), "never"}, {string(ConsentFrom("misschien")), ""},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)

@@ -42,6 +42,11 @@ type Facts struct {
 	Firsts  map[Event]time.Time // what happened, and when, whether or not it promotes
 	Tags    []string
 	Consent Consent
+	Lists   []Subscription // what is said of newsletter lists; their state alone is read
+
+	// Suppressed is set by the book: what the suppression list says of an address
+	// of these facts that nobody answers to, by crm.EmailKey.
+	Suppressed map[string]Suppression
 }
 
 // Effect tells what a rule did.
@@ -70,8 +75,9 @@ func New(f Facts, now time.Time) Contact {
 	c.note(f.Firsts)
 	c.addIdentities(f)
 	c.addTags(f.Tags)
-	if f.Consent != "" {
-		c.Consent = f.Consent
+	c.hearAll(f)
+	if c.ConsentMark == (Mark{Since: f.AsOf.At, Source: f.Source}) {
+		c.ConsentMark = Mark{} // as it came, which is not said twice
 	}
 	return c
 }
@@ -86,7 +92,7 @@ func New(f Facts, now time.Time) Contact {
 //   - a lock keeps the details as the member left them, and the freshest that
 //     was said meanwhile as an offer;
 //   - tags, further addresses and ids join, up to their limits;
-//   - the status only moves from lead; consent only moves down its list.
+//   - the status only moves from lead; consents only move down their list.
 func (c *Contact) Enrich(f Facts) Effect {
 	var e Effect
 	all := unitsOf(&f.Details)
@@ -112,8 +118,7 @@ func (c *Contact) Enrich(f Facts) Effect {
 	if len(c.Tags) != n {
 		e.add(Effect{Visible: true, Dirty: true})
 	}
-	if slices.Index(Consents, f.Consent) > slices.Index(Consents, c.Consent) {
-		c.Consent = f.Consent
+	if c.hearAll(f) {
 		e.add(Effect{Visible: true, Dirty: true})
 	}
 	if f.Status != "" && f.Status != Lead {
@@ -122,6 +127,22 @@ func (c *Contact) Enrich(f Facts) Effect {
 		}
 	}
 	return e
+}
+
+// hearAll takes what the facts say of consents, and what the suppression list
+// says of the addresses that came with them.
+func (c *Contact) hearAll(f Facts) (changed bool) {
+	m := Mark{Since: f.AsOf.At, Source: f.Source}
+	changed = c.hear(Scope{Channel: ByEmail}, f.Consent, m)
+	for _, l := range f.Lists {
+		changed = c.hear(Scope{l.Channel, l.List}, l.State, m) || changed
+	}
+	for address, s := range f.Suppressed {
+		if c.HasEmail(address) {
+			changed = c.Suppress(s, f.AsOf.At) || changed
+		}
+	}
+	return changed
 }
 
 // addTags joins tags up to the limit; a tag longer than its own limit is cut off.
@@ -256,8 +277,12 @@ func ConsentFrom(s string) Consent {
 		return ConsentPending
 	case "no", "n", "false", "0", "nee", "nein", "non", "off", "never", "not subscribed", "not_subscribed", "falsch", "onwaar", "faux":
 		return ConsentNever
-	case "unsubscribed", "cleaned", "opt-out", "opted out", "opted_out", "opt_out", "afgemeld", "uitgeschreven", "abgemeldet", "désabonné", "bounced", "complained":
+	case "unsubscribed", "opt-out", "opted out", "opted_out", "opt_out", "afgemeld", "uitgeschreven", "abgemeldet", "désabonné":
 		return ConsentUnsubscribed
+	case "bounced", "hard bounced", "hard bounce", "cleaned":
+		return ConsentBounced
+	case "complained", "spam", "complaint", "spam complaint":
+		return ConsentComplained
 	}
 	return ""
 }

@@ -9,7 +9,7 @@ import (
 
 // Entries are what the timeline tells of a change by hand, whose fields are named.
 // Status, tags, consent and group each get an entry with what they were and what they
-// are; of the rest one entry has the names. as is what they have in common.
+// are, that of a consent being its evidence; of the rest one entry has the names. as is what they have in common.
 func Entries(before, after *Contact, changed []string, as timeline.Activity) (acts []timeline.Activity) {
 	var rest []string
 	add := func(kind timeline.Kind, name string, values ...timeline.Value) {
@@ -26,7 +26,10 @@ func Entries(before, after *Contact, changed []string, as timeline.Activity) (ac
 			}
 			add(timeline.Status, name, fromTo(string(before.Status), string(after.Status), timeline.Value{Name: "why", Text: why})...)
 		case "consent":
-			add(timeline.Consent, name, fromTo(string(before.Consent), string(after.Consent))...)
+			p := Proof{How: as.Source, Source: as.Source, By: as.By, At: as.At, Address: after.Email}
+			for _, ch := range ConsentChanges(before, after) {
+				acts = append(acts, p.Entry(ch))
+			}
 		case "group":
 			add(timeline.Group, name, fromTo(before.Group, after.Group)...)
 		case "tags":

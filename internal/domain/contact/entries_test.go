@@ -35,7 +35,7 @@ func TestAChangeByHandTellsWhatWasAndWhatIs(t *testing.T) {
 			[]timeline.Activity{
 				entry(timeline.Edit, []string{"company"}, nil),
 				entry(timeline.Tags, []string{"tags"}, v("added", "new", "removed", "Old")),
-				entry(timeline.Consent, []string{"consent"}, v("from", "never", "to", "subscribed")),
+				entry(timeline.Consent, nil, v("channel", "email", "from", "never", "to", "subscribed", "since", "0001-01-01T00:00:00Z", "how", "member")),
 				entry(timeline.Group, []string{"group"}, v("from", "gr_1", "to", "")),
 			}},
 		{"tags in another order", Contact{Tags: []string{"a", "b"}}, Contact{Tags: []string{"b", "a"}}, []string{"tags"},

@@ -163,8 +163,7 @@ func (m *Merging) join(c, o *Contact, pol Policy) {
 		c.StatusManual = c.StatusManual || o.StatusManual
 	}
 	c.note(o.Firsts)
-	if slices.Index(Consents, o.Consent) > slices.Index(Consents, c.Consent) {
-		c.Consent = o.Consent
+	if was := c.Consent; c.JoinConsents(o) && c.Consent != was {
 		m.From["consent"] = o.ID
 	}
 	if c.Group == "" && o.Group != "" {
@@ -376,10 +375,8 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 		c.Open = slices.DeleteFunc(c.Open, func(a string) bool { return slices.Contains(others[i].Open, a) })
 	}
 	// An unsubscription since then was the person's, whichever contact that will be.
-	left := slices.Index(Consents, primary.Consent) > slices.Index(Consents, after.Consent)
-	if c.Consent == after.Consent {
-		c.Consent = before.Consent
-	}
+	left := ConsentChanges(&after, &primary)
+	c.partConsents(&before, &after)
 	if len(c.Identities()) == 0 && c.Phone == "" && c.Mobile == "" {
 		return c, nil, crm.Errorf(crm.Conflict, "the primary would keep no e-mail address, phone number or external id; give it one of its own, then undo the merge")
 	}
@@ -388,8 +385,10 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 		o := others[i].Clone()
 		o.Version, o.UpdatedAt = c.Version, now                                                              // beyond every version that was seen under its id
 		o.Open = slices.DeleteFunc(o.Open, func(a string) bool { return !slices.Contains(primary.Open, a) }) // seen to since
-		if left {
-			o.Consent = primary.Consent
+		for _, l := range left {
+			if l.To.State.rank() > l.From.State.rank() && l.To.State.Blocks() {
+				o.hear(l.Scope, l.To.State, l.To.Mark)
+			}
 		}
 		restored[i] = o
 	}

@@ -109,6 +109,10 @@ type Policy struct {
 	Automation Automation
 	Custom     []FieldDef  // the site's own fields
 	Statuses   []StatusDef // in the site's order; the built-in ones need not stand in it
+
+	Lists []ListDef // newsletter lists
+	// DoubleOptIn: who asks a form for mail without naming a list confirms it first.
+	DoubleOptIn bool
 }
 
 // Draft makes a contact of what a member or the API gives. Every fault is
@@ -118,7 +122,7 @@ func Draft(p Patch, pol Policy, source, by string, now time.Time) (Contact, erro
 	c := New(Facts{Source: source, AsOf: Stamp{At: now}}, now)
 	c.Origin.By = by
 	var faults crm.Faults
-	refused := c.apply(p, pol, &faults)
+	refused := c.apply(p, pol, source, now, &faults)
 	if len(faults) == 0 && c.Email == "" && c.Phone == "" && c.Mobile == "" && len(c.ExternalIDs) == 0 {
 		faults.Add("/email", "a contact needs an e-mail address, a phone number or an external id; give one of them")
 	}
@@ -138,7 +142,7 @@ func Draft(p Patch, pol Policy, source, by string, now time.Time) (Contact, erro
 func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed []string, err error) {
 	before := c.Clone()
 	var faults crm.Faults
-	refused := c.apply(p, pol, &faults)
+	refused := c.apply(p, pol, sourceOf(by), now, &faults)
 	if len(faults) == 0 && len(c.Identities()) == 0 && c.Phone == "" && c.Mobile == "" {
 		faults.Add("/email", "a contact keeps an e-mail address, a phone number or an external id; give another one before clearing this")
 	}
@@ -178,7 +182,7 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 	return changed, nil
 }
 
-func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) (refused error) {
+func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, faults *crm.Faults) (refused error) {
 	applyAddress("address", p.Address, &c.Address, faults)
 	applyAddress("billing_address", p.BillingAddress, &c.BillingAddress, faults)
 	applyAddress("shipping_address", p.ShippingAddress, &c.ShippingAddress, faults)
@@ -265,8 +269,8 @@ func (c *Contact) apply(p Patch, pol Policy, faults *crm.Faults) (refused error)
 		}
 		if !slices.Contains(Consents, p.Consent.Value) {
 			faults.Add("/consent", "a consent is one of %s", join(Consents))
-		} else {
-			c.Consent = p.Consent.Value
+		} else if !c.refuseLift(p.Consent.Value, faults) && p.Consent.Value != c.Consent {
+			c.Settle(Scope{Channel: ByEmail}, p.Consent.Value, Mark{Since: now, Source: source})
 		}
 	}
 	if p.Tags.Set {
@@ -312,6 +316,14 @@ func known(countries ...string) string {
 		return ""
 	}
 	return countries[i]
+}
+
+// sourceOf is what a change by hand stands under; see Origin.
+func sourceOf(by string) string {
+	if strings.HasPrefix(by, "mb_") {
+		return "member"
+	}
+	return "api"
 }
 
 func (p Policy) maxTags() int {

@@ -18,7 +18,7 @@ const (
 	Status  Kind = "status"  // Values: from, to, why
 	Edit    Kind = "edit"    // a member or the API changed fields; Changed names them
 	Tags    Kind = "tags"    // Values: added and removed, one each
-	Consent Kind = "consent" // Values: from, to
+	Consent Kind = "consent" // the evidence of a consent, see contact.Proof; nothing changes it
 	Group   Kind = "group"   // Values: from, to; empty for none
 	Note    Kind = "note"    // a member wrote it
 	Mail    Kind = "mail"    // a message to the contact
@@ -47,6 +47,16 @@ type Activity struct {
 	Once bool
 	// Mail goes out if and only if the activity is committed; it is not kept with it.
 	Mail *mail.Message
+}
+
+// Value is the text of a name, "" if there is none.
+func (a Activity) Value(name string) string {
+	for _, v := range a.Values {
+		if v.Name == name {
+			return v.Text
+		}
+	}
+	return ""
 }
 
 // Value is one named text of an activity.

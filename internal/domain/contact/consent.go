@@ -1,0 +1,495 @@
+package contact
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/timeline"
+)
+
+// Consent is whether a person may be written to for marketing.
+type Consent string
+
+// From a source a consent only moves down this list: the strictest of all that was
+// said stays. The last three are refusals (Blocks), which nothing lifts but the person's own
+// confirmed act or a new consent that is recorded with its evidence.
+const (
+	ConsentNever        Consent = "never"   // never asked
+	ConsentPending      Consent = "pending" // asked for it; the person has not confirmed
+	ConsentSubscribed   Consent = "subscribed"
+	ConsentBounced      Consent = "bounced" // mail comes back for good
+	ConsentUnsubscribed Consent = "unsubscribed"
+	ConsentComplained   Consent = "complained" // reported a mail as spam
+)
+
+// Consents lists them from weakest to strictest.
+var Consents = []Consent{ConsentNever, ConsentPending, ConsentSubscribed, ConsentBounced, ConsentUnsubscribed, ConsentComplained}
+
+func (c Consent) rank() int { return slices.Index(Consents, c) }
+
+// Blocks reports whether the state refuses mail, whatever a source says.
+func (c Consent) Blocks() bool { return c.rank() >= ConsentBounced.rank() }
+
+// Strictest is the one of two consents that wins.
+func Strictest(a, b Consent) Consent {
+	if b.rank() > a.rank() {
+		return b
+	}
+	return a
+}
+
+// Channel is a way to reach a person.
+type Channel string
+
+// The channels. Contact.Consent is that of e-mail.
+const (
+	ByEmail    Channel = "email"
+	BySMS      Channel = "sms"
+	ByPhone    Channel = "phone"
+	ByPost     Channel = "post"
+	ByWhatsApp Channel = "whatsapp"
+)
+
+// ConsentChannels lists them.
+var ConsentChannels = []Channel{ByEmail, BySMS, ByPhone, ByPost, ByWhatsApp}
+
+// Mark is since when a consent stands as it does, and what said so.
+type Mark struct {
+	Since  time.Time
+	Source string    // see Origin; also "link", "one-click", "provider", "suppression"
+	Asked  time.Time // since when a confirmation by the person is awaited; zero: none is
+}
+
+// Standing is a consent with its mark.
+type Standing struct {
+	State Consent
+	Mark
+}
+
+// Subscription is where a person stands with one newsletter list.
+type Subscription struct {
+	List    string
+	Channel Channel
+	Standing
+}
+
+// A Scope is what a consent is for: one list, or, without one, a whole channel.
+type Scope struct {
+	Channel Channel
+	List    string
+}
+
+// MaxLists is how many lists a site may have; a contact may be on all of them.
+const MaxLists = 50
+
+// ListDef is a newsletter list of a site.
+type ListDef struct {
+	ID          string
+	Name        string
+	Description string
+	Channel     Channel
+	// DoubleOptIn: who asks for it is subscribed once they have confirmed by mail.
+	DoubleOptIn bool
+	// Texts is what people agree to, by language ("nl", "en"); TextVersion rises
+	// with each change of it.
+	Texts       map[string]string
+	TextVersion int
+	CreatedAt   time.Time
+}
+
+// Scope of the list.
+func (d ListDef) Scope() Scope { return Scope{d.Channel, d.ID} }
+
+// Text is the wording in a language, else in any that there is.
+func (d ListDef) Text(lang string) string {
+	if t := d.Texts[lang]; t != "" {
+		return t
+	}
+	for _, l := range slices.Sorted(maps.Keys(d.Texts)) {
+		if d.Texts[l] != "" {
+			return d.Texts[l]
+		}
+	}
+	return ""
+}
+
+// List is the site's list of an id; false if there is none.
+func (p Policy) List(id string) (ListDef, bool) {
+	i := slices.IndexFunc(p.Lists, func(d ListDef) bool { return d.ID == id })
+	if i < 0 {
+		return ListDef{}, false
+	}
+	return p.Lists[i], true
+}
+
+// Standing is where the contact stands in a scope.
+func (c *Contact) Standing(s Scope) Standing {
+	switch {
+	case s.List != "":
+		if i := c.subscription(s.List); i >= 0 {
+			return c.Subscriptions[i].Standing
+		}
+	case s.Channel == ByEmail:
+		st := Standing{c.Consent, c.ConsentMark}
+		if st.State == "" {
+			st.State = ConsentNever
+		}
+		if st.Since.IsZero() && st.State != ConsentNever { // as it came
+			if st.Since, st.Source = c.AsOf.At, c.Origin.Source; st.Since.IsZero() {
+				st.Since = c.CreatedAt
+			}
+		}
+		return st
+	default:
+		if st, ok := c.Channels[s.Channel]; ok {
+			return st
+		}
+	}
+	return Standing{State: ConsentNever}
+}
+
+func (c *Contact) subscription(list string) int {
+	return slices.IndexFunc(c.Subscriptions, func(s Subscription) bool { return s.List == list })
+}
+
+func (c *Contact) stand(s Scope, st Standing) {
+	switch {
+	case s.List != "":
+		i, found := slices.BinarySearchFunc(c.Subscriptions, s.List, func(x Subscription, list string) int { return cmp.Compare(x.List, list) })
+		if !found {
+			c.Subscriptions = slices.Insert(c.Subscriptions, i, Subscription{List: s.List, Channel: s.Channel})
+		}
+		c.Subscriptions[i].Standing = st
+	case s.Channel == ByEmail:
+		c.Consent, c.ConsentMark = st.State, st.Mark
+	default:
+		if c.Channels == nil {
+			c.Channels = map[Channel]Standing{}
+		}
+		c.Channels[s.Channel] = st
+	}
+}
+
+// hear is what a source says of a consent: the strictest stays, in any order. A
+// refusal of the channel is one of all its lists; a list brings its channel along.
+func (c *Contact) hear(s Scope, said Consent, m Mark) (changed bool) {
+	if said.rank() <= 0 { // nothing, or that nobody was asked
+		return false
+	}
+	if s.List != "" {
+		whole := Scope{Channel: s.Channel}
+		if !said.Blocks() {
+			changed = c.hear(whole, said, m)
+		}
+		if st := c.Standing(whole).State; st.Blocks() {
+			said = Strictest(said, st)
+		}
+	}
+	if c.Standing(s).State.rank() < said.rank() {
+		c.stand(s, Standing{said, m})
+		changed = true
+	}
+	if s.List == "" && said.Blocks() {
+		for _, l := range c.Subscriptions {
+			if l.Channel == s.Channel && l.State.rank() < said.rank() {
+				c.stand(Scope{l.Channel, l.List}, Standing{said, m})
+				changed = true
+			}
+		}
+	}
+	return changed
+}
+
+// Settle sets a consent by the person's own act, or by one that is recorded with
+// its evidence: it may lift a refusal. Leaving a channel leaves all of its lists; joining
+// a list opens its channel, and the lists that were left stay left.
+func (c *Contact) Settle(s Scope, to Consent, m Mark) (changed bool) {
+	set := func(s Scope) {
+		if st := c.Standing(s); st.State != to || !st.Asked.IsZero() {
+			changed = changed || st.State != to
+			c.stand(s, Standing{to, m})
+		}
+	}
+	set(s)
+	whole := Scope{Channel: s.Channel}
+	switch {
+	case s.List == "" && to.Blocks():
+		for _, l := range slices.Clone(c.Subscriptions) {
+			if l.Channel == s.Channel && l.State.rank() < to.rank() {
+				set(Scope{l.Channel, l.List})
+			}
+		}
+	case s.List != "" && to == ConsentSubscribed:
+		set(whole)
+	}
+	return changed
+}
+
+// askEvery is how seldom a person is asked by mail to confirm: once a day,
+// however many forms are sent with their address.
+const askEvery = 24 * time.Hour
+
+// AskToConfirm notes that somebody gave this person's address for a scope. The person
+// alone can say whether they did: until they confirm, who has refused stays so, and anybody
+// else is pending. mail reports whether a request to confirm may go out now.
+func (c *Contact) AskToConfirm(s Scope, now time.Time, source string) (mail, changed bool) {
+	st := c.Standing(s)
+	whole := c.Standing(Scope{Channel: s.Channel})
+	if st.State == ConsentSubscribed && !whole.State.Blocks() {
+		return false, false
+	}
+	if st.Asked.IsZero() || now.Sub(st.Asked) >= askEvery {
+		if st.State.rank() < ConsentPending.rank() {
+			st.State, st.Since, st.Source = ConsentPending, now, source
+			if whole.State.Blocks() {
+				st.State = whole.State
+			}
+		}
+		st.Asked, changed = now, true
+		c.stand(s, st)
+	}
+	if mail = c.Email != "" && (c.AskedAt.IsZero() || now.Sub(c.AskedAt) >= askEvery); mail {
+		c.AskedAt, changed = now, true
+	}
+	return mail, changed
+}
+
+// Awaited are the scopes of e-mail that wait for the person to confirm.
+func (c *Contact) Awaited() []Scope {
+	var out []Scope
+	if !c.ConsentMark.Asked.IsZero() {
+		out = append(out, Scope{Channel: ByEmail})
+	}
+	for _, s := range c.Subscriptions {
+		if s.Channel == ByEmail && !s.Asked.IsZero() {
+			out = append(out, Scope{ByEmail, s.List})
+		}
+	}
+	return out
+}
+
+// Subscribed are the ids of the lists that may be sent to this contact.
+func (c *Contact) Subscribed() []string {
+	var out []string
+	for _, s := range c.Subscriptions {
+		if s.State == ConsentSubscribed && c.Standing(Scope{Channel: s.Channel}).State == ConsentSubscribed {
+			out = append(out, s.List)
+		}
+	}
+	return out
+}
+
+// JoinConsents takes over what another contact, merged into this one, has said:
+// in each scope the stricter of both stays.
+func (c *Contact) JoinConsents(other *Contact) (changed bool) {
+	for _, ch := range ConsentChannels {
+		st := other.Standing(Scope{Channel: ch})
+		changed = c.hear(Scope{Channel: ch}, st.State, st.Mark) || changed
+	}
+	for _, s := range other.Subscriptions {
+		changed = c.hear(Scope{s.Channel, s.List}, s.State, s.Mark) || changed
+	}
+	if other.AskedAt.After(c.AskedAt) {
+		c.AskedAt = other.AskedAt
+	}
+	return changed
+}
+
+// partConsents takes back what a merge brought and nobody changed since.
+func (c *Contact) partConsents(before, after *Contact) {
+	for _, ch := range ConsentChannels {
+		if s := (Scope{Channel: ch}); c.Standing(s) == after.Standing(s) && before.Standing(s) != after.Standing(s) {
+			c.stand(s, before.Standing(s))
+		}
+	}
+	c.Subscriptions = slices.DeleteFunc(slices.Clone(c.Subscriptions), func(l Subscription) bool {
+		return l.Standing == after.Standing(Scope{l.Channel, l.List}) && before.subscription(l.List) < 0
+	})
+	for i, l := range c.Subscriptions {
+		if was := before.Standing(Scope{l.Channel, l.List}); l.Standing == after.Standing(Scope{l.Channel, l.List}) {
+			c.Subscriptions[i].Standing = was
+		}
+	}
+}
+
+// Suppression is what the list of suppressed addresses says of one. It outlives the
+// contact that it came from.
+type Suppression string
+
+// The reasons, from weakest to strictest.
+const (
+	SuppressedBounced      Suppression = "bounced"
+	SuppressedUnsubscribed Suppression = "unsubscribed"
+	SuppressedComplained   Suppression = "complained"
+	SuppressedErased       Suppression = "erased" // the person asked to be erased; no file brings them back
+)
+
+// Suppressions lists them.
+var Suppressions = []Suppression{SuppressedBounced, SuppressedUnsubscribed, SuppressedComplained, SuppressedErased}
+
+// Stricter is the one of two suppressions that stays; "" is none.
+func (s Suppression) Stricter(t Suppression) Suppression {
+	if slices.Index(Suppressions, t) > slices.Index(Suppressions, s) {
+		return t
+	}
+	return s
+}
+
+// Consent is where a contact under a suppressed address starts.
+func (s Suppression) Consent() Consent {
+	switch s {
+	case SuppressedBounced:
+		return ConsentBounced
+	case SuppressedComplained:
+		return ConsentComplained
+	case SuppressedUnsubscribed, SuppressedErased:
+		return ConsentUnsubscribed
+	}
+	return ConsentNever
+}
+
+// Suppress lets the contact start where the suppression of its address says.
+func (c *Contact) Suppress(s Suppression, now time.Time) (changed bool) {
+	return s != "" && c.hear(Scope{Channel: ByEmail}, s.Consent(), Mark{Since: now, Source: "suppression"})
+}
+
+// Leaves is the suppression that the contact's addresses keep when it lets go of
+// them; "" for none.
+func (c *Contact) Leaves() Suppression {
+	switch c.Consent {
+	case ConsentBounced:
+		return SuppressedBounced
+	case ConsentUnsubscribed:
+		return SuppressedUnsubscribed
+	case ConsentComplained:
+		return SuppressedComplained
+	}
+	return ""
+}
+
+// Proof is the evidence of a consent that was given, asked for or taken back.
+type Proof struct {
+	How         string // form, order, import, api, member, link, one-click, provider, merge
+	Source, By  string
+	At          time.Time
+	Address     string // the address or number that was used
+	Page        string // where the form was filled in
+	Text        string // what the person agreed to
+	TextVersion int
+	Language    string
+	Network     string // the first part of the visitor's network address, never the whole
+	Note        string
+}
+
+// ConsentChange is a scope whose consent differs.
+type ConsentChange struct {
+	Scope
+	From, To Standing
+}
+
+// ConsentChanges are the consents in which two states of a contact differ.
+func ConsentChanges(old, next *Contact) []ConsentChange {
+	var out []ConsentChange
+	scopes := make([]Scope, 0, len(ConsentChannels)+len(next.Subscriptions))
+	for _, ch := range ConsentChannels {
+		scopes = append(scopes, Scope{Channel: ch})
+	}
+	for _, s := range next.Subscriptions {
+		scopes = append(scopes, Scope{s.Channel, s.List})
+	}
+	for _, s := range scopes {
+		if from, to := old.Standing(s), next.Standing(s); from.State != to.State {
+			out = append(out, ConsentChange{s, from, to})
+		}
+	}
+	return out
+}
+
+// Entry is the row of evidence of a change: it holds all that there is to prove
+// it with, and how it was before, so that it needs no other row to be read.
+func (p Proof) Entry(ch ConsentChange) timeline.Activity {
+	a := timeline.Activity{At: p.At, Kind: timeline.Consent, Source: p.Source, By: p.By, Ref: ch.List}
+	add := func(name, text string) {
+		if text != "" {
+			a.Values = append(a.Values, timeline.Value{Name: name, Text: text})
+		}
+	}
+	add("channel", string(ch.Channel))
+	add("list", ch.List)
+	add("from", string(ch.From.State))
+	add("to", string(ch.To.State))
+	if !ch.From.Since.IsZero() {
+		add("from_since", ch.From.Since.Format(time.RFC3339))
+	}
+	add("from_source", ch.From.Source)
+	add("since", ch.To.Since.Format(time.RFC3339))
+	add("how", p.How)
+	add("address", p.Address)
+	add("page", p.Page)
+	if p.Text != "" {
+		sum := sha256.Sum256([]byte(p.Text))
+		add("text", p.Text)
+		add("text_sha256", hex.EncodeToString(sum[:]))
+	}
+	if p.TextVersion > 0 {
+		add("text_version", strconv.Itoa(p.TextVersion))
+	}
+	add("language", p.Language)
+	add("network", p.Network)
+	add("note", p.Note)
+	return a
+}
+
+// WithProof completes the activities of a change with rows of evidence for the
+// consents that it changed without one: no path can change a consent and leave
+// no trace. The store calls it with every change.
+func WithProof(old, next *Contact, acts []timeline.Activity) []timeline.Activity {
+	for _, ch := range ConsentChanges(old, next) {
+		if !slices.ContainsFunc(acts, func(a timeline.Activity) bool { return proves(a, ch) }) {
+			p := Proof{How: howOf(ch.To.Source), Source: ch.To.Source, At: next.UpdatedAt}
+			if ch.Channel == ByEmail {
+				p.Address = next.Email
+			}
+			for _, a := range acts { // who did the change did this
+				if p.By == "" {
+					p.By = a.By
+				}
+			}
+			acts = append(acts[:len(acts):len(acts)], p.Entry(ch))
+		}
+	}
+	return acts
+}
+
+func proves(a timeline.Activity, ch ConsentChange) bool {
+	return a.Kind == timeline.Consent && a.Ref == ch.List && a.Value("channel") == string(ch.Channel) && a.Value("to") == string(ch.To.State)
+}
+
+// howOf reads how a consent came from its source.
+func howOf(source string) string {
+	kind, _, _ := strings.Cut(source, ":")
+	switch kind {
+	case "form", "import", "api", "member", "link", "one-click", "provider", "suppression", "merge":
+		return kind
+	case "":
+		return "unknown"
+	}
+	return "order"
+}
+
+// refuseLift is the answer to a plain change that would lift a refusal.
+func (c *Contact) refuseLift(to Consent, faults *crm.Faults) bool {
+	st := c.Standing(Scope{Channel: ByEmail})
+	if !st.State.Blocks() || to.rank() >= st.State.rank() {
+		return false
+	}
+	faults.Add("/consent", "this person is %s; only they can lift that. Ask them to confirm (POST …/subscriptions), or record a new consent with its evidence: how, when and the text they agreed to (POST …/consent)", st.State)
+	return true
+}
