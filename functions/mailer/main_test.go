@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"clientele/internal/entry/worker"
 	"clientele/internal/test/functiontest"
 )
 
@@ -17,19 +16,21 @@ func env(t *testing.T) func(string) string {
 		"DEAD_LETTERS_URL", "http://localhost/1/dead.fifo", "MAIL_FROM", "post@example.com")
 }
 
-// The reference to a mail that is gone is done.
+// The reference to a mail that is gone is done, and so are reports.
 func TestBuild(t *testing.T) {
 	h, err := build(context.Background(), env(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var e events.SQSEvent
-	if err := json.Unmarshal(functiontest.Event(t, "events/mailer/sqs.json"), &e); err != nil {
-		t.Fatal(err)
-	}
-	out, err := worker.Batch(h)(context.Background(), e)
-	if err != nil || len(e.Records) != 1 || len(out.BatchItemFailures) != 0 {
-		t.Errorf("%d messages, %v came back, %v", len(e.Records), out.BatchItemFailures, err)
+	for _, event := range []string{"events/mailer/sqs.json", "events/mailer/reports.json"} {
+		var e events.SQSEvent
+		if err := json.Unmarshal(functiontest.Event(t, event), &e); err != nil {
+			t.Fatal(err)
+		}
+		out, err := h.Batch(context.Background(), e)
+		if err != nil || len(e.Records) == 0 || len(out.BatchItemFailures) != 0 {
+			t.Errorf("%s: %d messages, %v came back, %v", event, len(e.Records), out.BatchItemFailures, err)
+		}
 	}
 }
 

@@ -201,14 +201,53 @@ func (t *Table) onMail(ctx context.Context, site crm.SiteID, id, expr string, na
 	return err
 }
 
-// Suppression is why the site may not write to an address; it stands at the slot of
-// the address and outlives who lived there.
+// Suppression is why the site may not write to an address: the consent of who
+// answers to it, else what its slot remembers of who did.
 func (b *Book) Suppression(ctx context.Context, email string) (mail.Suppression, error) {
 	if _, err := crm.ParseEmail(email); err != nil {
 		return "", nil // of no slot; the sender refuses it
 	}
-	it, err := b.slotItem(ctx, crm.EmailIdentity(email).Slot(b.site.Secret))
+	id := crm.EmailIdentity(email)
+	it, err := b.slotItem(ctx, id.Slot(b.site.Secret))
+	if err != nil {
+		return "", err
+	}
+	if c, lives, err := b.answers(ctx, id, it); err != nil || lives {
+		switch s := mail.Suppression(c.Consent); s {
+		case mail.Unsubscribed, mail.Bounced, mail.Complained:
+			return s, err
+		}
+	}
 	return mail.Suppression(text(it, "sup")), err
+}
+
+// Reported implements worker.ReportBook.
+func (b *Book) Reported(ctx context.Context, r mail.Report) error {
+	id := crm.EmailIdentity(r.Email)
+	slot := id.Slot(b.site.Secret)
+	it, err := b.slotItem(ctx, slot)
+	if err != nil {
+		return err
+	}
+	// A complaint is not lifted by a bounce, nor an erasure by either.
+	weaker := "attribute_not_exists(sup) OR sup IN (:unsubscribed, :bounced)"
+	err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: &types.Update{
+		TableName: b.t.name, Key: slotKey(&b.site, slot),
+		UpdateExpression:    ptr("SET sup = :why, supat = :at, t = :t, sv = :sv"),
+		ConditionExpression: &weaker,
+		ExpressionAttributeValues: item{":why": str(string(r.Why)), ":at": num(r.At.Unix()), ":t": str("slot"), ":sv": num(schemaVersion),
+			":unsubscribed": str(string(mail.Unsubscribed)), ":bounced": str(string(mail.Bounced))},
+	}})
+	var l *lost
+	if err != nil && !asLost(err, &l) {
+		return err
+	}
+	c, lives, err := b.answers(ctx, id, it)
+	if err != nil || !lives {
+		return err
+	}
+	return b.NoteMail(ctx, mail.Message{ID: mail.Derive(r.Mail, string(r.Why), string(c.ID)), Contact: c.ID, CreatedAt: r.At},
+		mail.Outcome{State: mail.State(r.Why)})
 }
 
 // NoteMail puts on the timeline of a mail's contact how the mail ended. Its entry

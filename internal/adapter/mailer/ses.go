@@ -18,8 +18,8 @@ import (
 
 // Names of the tags by which a bounce is known.
 const (
-	tagSite = "clientele-site"
-	tagMail = "clientele-mail"
+	TagSite = "clientele-site"
+	TagMail = "clientele-mail"
 )
 
 // SES sends mails.
@@ -65,8 +65,8 @@ func (s *SES) Send(ctx context.Context, h mail.House, m mail.Message, files []ma
 		Destination: &types.Destination{ToAddresses: []string{to}},
 		Content:     &types.EmailContent{Raw: &types.RawMessage{Data: raw}},
 		EmailTags: []types.MessageTag{
-			{Name: aws.String(tagSite), Value: aws.String(string(h.Site))},
-			{Name: aws.String(tagMail), Value: &m.ID},
+			{Name: aws.String(TagSite), Value: aws.String(string(h.Site))},
+			{Name: aws.String(TagMail), Value: &m.ID},
 		},
 	})
 	if err != nil {

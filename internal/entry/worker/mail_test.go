@@ -3,12 +3,15 @@ package worker
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -275,5 +278,61 @@ func TestAnUnreadableMailIsPutAside(t *testing.T) {
 		if err := o.deliver(r, 1); err != nil || len(o.sent) != 0 || len(o.dead) != 1 || o.dead[0].ID != r.ID {
 			t.Errorf("%s: sent %d times, put aside %v, %v", name, len(o.sent), o.dead, err)
 		}
+	}
+}
+
+func reports(t *testing.T) [][]byte {
+	t.Helper()
+	b, err := os.ReadFile("../../../events/mailer/reports.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e events.SQSEvent
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(b), `"demo`, `"bakery`)), &e); err != nil {
+		t.Fatal(err)
+	}
+	var out [][]byte
+	for _, r := range e.Records {
+		out = append(out, []byte(strings.ReplaceAll(r.Body, `["demo"]`, `["bakery"]`)))
+	}
+	return out
+}
+
+// What came back stops what is written next, in whatever order it comes and however often.
+func TestBouncesAndComplaintsComeBack(t *testing.T) {
+	o := openOffice(t)
+	take := Reports(o.table, func(s site.Site) ReportBook { return o.table.Book(s) }, "clientele-site", "clientele-mail")
+	all := reports(t)
+	bounce, full, complaint := all[0], all[1], all[2]
+	why := func(email string) mail.Suppression {
+		t.Helper()
+		s, err := o.table.Book(o.site).Suppression(t.Context(), email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for _, step := range []struct {
+		body []byte
+		want mail.Suppression
+	}{{full, ""}, {bounce, mail.Bounced}, {complaint, mail.Complained}, {bounce, mail.Complained}, {complaint, mail.Complained}} {
+		if err := take(t.Context(), step.body); err != nil {
+			t.Fatal(err)
+		}
+		if got := why("emma@example.nl"); got != step.want {
+			t.Errorf("the address is %q, want %q", got, step.want)
+		}
+	}
+	if got := why("noor@example.nl"); got != "" {
+		t.Errorf("a full mailbox is %q", got)
+	}
+	if got := o.timeline(); strings.Count(got, "bounced") != 1 || strings.Count(got, "complained") != 1 {
+		t.Errorf("timeline: %q", got)
+	}
+	if err := take(t.Context(), []byte(`{"source":"aws.ses","detail":{"bounce":{"bouncedRecipients":"emma@example.nl"}}}`)); err == nil || strings.Contains(err.Error(), "emma") {
+		t.Errorf("a broken report: %v", err)
+	}
+	if err := take(t.Context(), bytes.ReplaceAll(bounce, []byte(`["bakery"]`), []byte(`["nosuchsite"]`))); err != nil {
+		t.Errorf("a report of no site: %v", err)
 	}
 }

@@ -45,26 +45,30 @@ const reserve = 2 * time.Second
 // give the whole batch back.
 func Batch(h Handler) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 	return func(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
-		if end, ok := ctx.Deadline(); ok {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, end.Add(-reserve))
-			defer cancel()
-		}
-		out := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-		for _, r := range e.Records {
-			start := time.Now()
-			err := one(ctx, h, r)
-			if err != nil {
-				out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: r.MessageId})
-				slog.ErrorContext(ctx, "message failed and comes again", "message_id", r.MessageId,
-					"tries", tries(r), "ms", time.Since(start).Milliseconds(), "error", err.Error())
-			}
-		}
-		return out, nil
+		return each(ctx, e, unpacked(h))
 	}
 }
 
-func one(ctx context.Context, h Handler, r events.SQSMessage) (err error) {
+func each(ctx context.Context, e events.SQSEvent, h func(context.Context, events.SQSMessage) error) (events.SQSEventResponse, error) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-reserve))
+		defer cancel()
+	}
+	out := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	for _, r := range e.Records {
+		start := time.Now()
+		err := one(ctx, h, r)
+		if err != nil {
+			out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: r.MessageId})
+			slog.ErrorContext(ctx, "message failed and comes again", "message_id", r.MessageId,
+				"tries", tries(r), "ms", time.Since(start).Milliseconds(), "error", err.Error())
+		}
+	}
+	return out, nil
+}
+
+func one(ctx context.Context, h func(context.Context, events.SQSMessage) error, r events.SQSMessage) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			// Not what was thrown: it may hold a value of the message.
@@ -75,13 +79,20 @@ func one(ctx context.Context, h Handler, r events.SQSMessage) (err error) {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("no time left for it: %w", err)
 	}
-	// What cannot be unpacked goes to the dead letters in the end: a newer release
-	// may be able to read it, and nobody else can say whose it is.
-	m, err := message.Unpack(r.Body)
-	if err != nil {
-		return err
+	return h(ctx, r)
+}
+
+// unpacked gives a handler what is in the envelope. What cannot be unpacked goes to
+// the dead letters in the end: a newer release may be able to read it, and nobody
+// else can say whose it is.
+func unpacked(h Handler) func(context.Context, events.SQSMessage) error {
+	return func(ctx context.Context, r events.SQSMessage) error {
+		m, err := message.Unpack(r.Body)
+		if err != nil {
+			return err
+		}
+		return h(ctx, Delivery{Message: m, ID: r.MessageId, Receipt: r.ReceiptHandle, Tries: tries(r)})
 	}
-	return h(ctx, Delivery{Message: m, ID: r.MessageId, Receipt: r.ReceiptHandle, Tries: tries(r)})
 }
 
 func tries(r events.SQSMessage) int {

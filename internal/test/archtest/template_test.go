@@ -38,6 +38,14 @@ type function struct {
 		Properties struct {
 			Queue                 string
 			FunctionResponseTypes []string
+			// Of a table's stream.
+			Stream                                          string
+			BisectBatchOnFunctionError                      bool
+			MaximumRetryAttempts, MaximumRecordAgeInSeconds int
+			DestinationConfig                               struct {
+				OnFailure struct{ Type, Destination string }
+			}
+			FilterCriteria struct{ Filters []struct{ Pattern string } }
 		}
 	}
 }
@@ -47,6 +55,7 @@ type queue struct {
 	MaximumMessageSize     int
 	MessageRetentionPeriod int
 	SqsManagedSseEnabled   bool
+	FifoQueue              bool
 	RedrivePolicy          struct {
 		DeadLetterTargetArn string
 		MaxReceiveCount     int
@@ -169,6 +178,9 @@ func TestEveryQueueCanFailSafely(t *testing.T) {
 			if q.RedrivePolicy.MaxReceiveCount < 5 {
 				t.Errorf("%s gives up after %d tries, fewer than 5", id, q.RedrivePolicy.MaxReceiveCount)
 			}
+			if dead.FifoQueue != q.FifoQueue {
+				t.Errorf("%s and its dead letters are not of one kind, which SQS asks for", id)
+			}
 			if dead.MessageRetentionPeriod <= q.MessageRetentionPeriod {
 				t.Errorf("the dead letters of %s are kept for %d s, not longer than its messages", id, dead.MessageRetentionPeriod)
 			}
@@ -184,6 +196,47 @@ func TestEveryQueueCanFailSafely(t *testing.T) {
 		if strings.HasSuffix(id, "Queue") && !consumed[id] {
 			t.Errorf("nobody reads %s", id)
 		}
+	}
+}
+
+// A stream stops at a record that fails for ever, and forgets it after a day: so
+// tries are bounded, a bad record is found by halving, and what is given up is told.
+func TestEveryStreamCanFailSafely(t *testing.T) {
+	tpl := load(t)
+	queues := each[queue](t, tpl, "AWS::SQS::Queue")
+	streams := 0
+	for name, f := range each[function](t, tpl, "AWS::Serverless::Function") {
+		for event, e := range f.Events {
+			if e.Type != "DynamoDB" {
+				continue
+			}
+			streams++
+			p, where := e.Properties, name+"."+event
+			if p.Stream != "Table.StreamArn" {
+				t.Errorf("%s listens to %q, not to the table", where, p.Stream)
+			}
+			if !slices.Contains(p.FunctionResponseTypes, "ReportBatchItemFailures") || !p.BisectBatchOnFunctionError {
+				t.Errorf("%s tries whole batches again", where)
+			}
+			if p.MaximumRetryAttempts < 1 || p.MaximumRecordAgeInSeconds < 3600 || p.MaximumRecordAgeInSeconds > 82800 {
+				t.Errorf("%s tries %d times for %d s: it must end before the stream forgets after a day", where, p.MaximumRetryAttempts, p.MaximumRecordAgeInSeconds)
+			}
+			dead := strings.TrimSuffix(p.DestinationConfig.OnFailure.Destination, ".Arn")
+			if q, ok := queues[dead]; !ok || q.FifoQueue || !strings.HasSuffix(dead, "DeadLetters") {
+				t.Errorf("%s gives up to %q, not to a plain queue of dead letters", where, dead)
+			}
+			if len(p.FilterCriteria.Filters) == 0 || len(p.FilterCriteria.Filters) > 5 { // five is Lambda's limit
+				t.Errorf("%s has %d filters", where, len(p.FilterCriteria.Filters))
+			}
+			for _, f := range p.FilterCriteria.Filters {
+				if !json.Valid([]byte(f.Pattern)) {
+					t.Errorf("%s has a filter that is no JSON: %s", where, f.Pattern)
+				}
+			}
+		}
+	}
+	if streams != 1 {
+		t.Errorf("%d functions read the stream; two readers a shard is all it bears, and relay is the one", streams)
 	}
 }
 
