@@ -1,0 +1,184 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"clientele/internal/domain/audit"
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/site"
+)
+
+// SettingsBook changes the settings of the book's site: a rule is applied to
+// them as they stand, and repeated while others come between; it only touches
+// its argument, and gives the row of the audit log that tells of it.
+type SettingsBook interface {
+	ChangeSettings(ctx context.Context, rule func(*site.Site) (audit.Entry, error)) (site.Site, error)
+}
+
+type statusJSON struct {
+	ID      contact.Status `json:"id" doc:"lead, customer, vip, inactive, or st_… of one that the site made" example:"st_5f0c2a9d1b7e"`
+	Name    string         `json:"name" example:"Stamgast"`
+	Colour  string         `json:"colour" doc:"#rrggbb, or empty" example:"#1a7f37"`
+	BuiltIn bool           `json:"built_in" doc:"Every site has it; it can be named and coloured anew and never goes" example:"false"`
+	Into    contact.Status `json:"moving_to,omitempty" doc:"It is being deleted: nobody gets it any more, and its contacts move to this one"`
+}
+
+type statusesAnswer struct {
+	ETag string `header:"ETag" doc:"Of the site's settings; send it as If-Match to change them"`
+	Body struct {
+		Statuses []statusJSON `json:"statuses" nullable:"false" doc:"In the order of the site"`
+	}
+}
+
+type statusAnswer struct {
+	ETag     string `header:"ETag" doc:"Of the site's settings; send it as If-Match to change them"`
+	Location string `header:"Location"`
+	Body     statusJSON
+}
+
+func addStatuses(api huma.API, h contactsAPI) {
+	tags := []string{"Statuses"}
+	changed := []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired}
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "list-statuses", Method: http.MethodGet, Path: "/v1/statuses", Tags: tags,
+		Summary: "The statuses that contacts of the site have", Description: "The four that every site has and its own, in its order.",
+	}, h.listStatuses)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "create-status", Method: http.MethodPost, Path: "/v1/statuses", Tags: tags, DefaultStatus: http.StatusCreated,
+		Summary: "Make a status", Description: "At most 50 besides the built-in ones. Names are unique without case. It stands last in the order.",
+	}, h.createStatus)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "order-statuses", Method: http.MethodPut, Path: "/v1/statuses/order", Tags: tags,
+		Summary: "Put the statuses in an order", Description: "The ids of all of them, each once. Needs `If-Match` with the ETag of the list.",
+		Errors: []int{http.StatusPreconditionFailed, http.StatusPreconditionRequired},
+	}, h.orderStatuses)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "change-status", Method: http.MethodPatch, Path: "/v1/statuses/{id}", Tags: tags,
+		Summary: "Name or colour a status anew",
+		Description: "A JSON merge patch; its contacts keep it, as they have its id. The name null gives a built-in status its own name back. " +
+			"Needs `If-Match` with the ETag of the list.",
+		Errors: changed,
+	}, h.changeStatus)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "delete-status", Method: http.MethodDelete, Path: "/v1/statuses/{id}", Tags: tags, DefaultStatus: http.StatusAccepted,
+		Summary: "Delete a status",
+		Description: "From now on nobody gets it. Its contacts move to the target in the background, and are worked with as ever meanwhile; then it is gone. " +
+			"Answers the job that moves them. Safe to repeat with the same target. Needs `If-Match` with the ETag of the list.",
+		Errors: append(changed, http.StatusConflict),
+	}, h.deleteStatus)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "apply-automation", Method: http.MethodPost, Path: "/v1/statuses/apply-automation", Tags: tags, DefaultStatus: http.StatusAccepted,
+		Summary: "Apply the automation to what happened before",
+		Description: "Every lead whose status nobody gave by hand becomes a customer if a first order, payment, invoice or attended appointment of it " +
+			"promotes under the site's switches and plan as they are now: after an upgrade, or when a rule was switched on. Nobody moves backwards. " +
+			"Answers the job that does it.",
+	}, h.applyAutomation)
+}
+
+func statusOf(d contact.StatusDef) statusJSON {
+	return statusJSON{ID: d.ID, Name: d.Name, Colour: d.Colour, BuiltIn: d.ID.BuiltIn(), Into: d.Into}
+}
+
+func statusesOf(s site.Site) *statusesAnswer {
+	out := &statusesAnswer{ETag: etag(s.Version)}
+	for _, d := range s.AllStatuses() {
+		out.Body.Statuses = append(out.Body.Statuses, statusOf(d))
+	}
+	return out
+}
+
+func oneStatus(s site.Site, id contact.Status) *statusAnswer {
+	out := &statusAnswer{ETag: etag(s.Version)}
+	for _, d := range s.AllStatuses() {
+		if d.ID == id {
+			out.Body = statusOf(d)
+		}
+	}
+	return out
+}
+
+func (h contactsAPI) listStatuses(_ context.Context, c caller, _ *struct{}) (*statusesAnswer, error) {
+	return statusesOf(c.site), nil
+}
+
+// changeSettings applies a rule to the version of the site's settings that the caller
+// has read; "*" is any.
+func (h contactsAPI) changeSettings(ctx context.Context, c caller, ifMatch string, field string, rule func(*site.Site) error) (site.Site, error) {
+	if ifMatch == "" {
+		return site.Site{}, crm.Errorf(crm.PreconditionRequired, "send If-Match with the ETag of the list as you read it, so that nobody's change is lost")
+	}
+	now := h.clock.Now()
+	return h.open(c.site).ChangeSettings(ctx, func(s *site.Site) (audit.Entry, error) {
+		if !matches(ifMatch, s.Version) {
+			return audit.Entry{}, crm.Errorf(crm.Stale, "the settings were changed since; read the list again and repeat your change")
+		}
+		return audit.Note(c.by, requestID(ctx), now, audit.SettingsChanged, string(s.ID), field), rule(s)
+	})
+}
+
+type createStatusInput struct {
+	Body struct {
+		Name   string `json:"name" maxLength:"500" doc:"At most 60 characters" example:"Stamgast"`
+		Colour string `json:"colour,omitempty" doc:"#rrggbb" example:"#1a7f37"`
+	}
+}
+
+func (h contactsAPI) createStatus(ctx context.Context, c caller, in *createStatusInput) (*statusAnswer, error) {
+	var r [6]byte
+	if _, err := rand.Read(r[:]); err != nil {
+		return nil, err
+	}
+	id := contact.Status("st_" + hex.EncodeToString(r[:]))
+	s, err := h.changeSettings(ctx, c, "*", "statuses", func(s *site.Site) error { return s.AddStatus(id, in.Body.Name, in.Body.Colour) })
+	if err != nil {
+		return nil, err
+	}
+	out := oneStatus(s, id)
+	out.Location = "/v1/statuses/" + string(id)
+	return out, nil
+}
+
+type StatusByID struct {
+	ID string `path:"id" maxLength:"64" doc:"The status's id" example:"st_5f0c2a9d1b7e"`
+}
+
+type changeStatusInput struct {
+	StatusByID
+	IfMatch string `header:"If-Match" doc:"The ETag of the list"`
+	Body    struct {
+		Name   optional[string] `json:"name,omitempty" doc:"At most 60 characters" example:"Stamgast"`
+		Colour optional[string] `json:"colour,omitempty" doc:"#rrggbb; null for none" example:"#1a7f37"`
+	}
+}
+
+func (h contactsAPI) changeStatus(ctx context.Context, c caller, in *changeStatusInput) (*statusAnswer, error) {
+	id := contact.Status(in.ID)
+	s, err := h.changeSettings(ctx, c, in.IfMatch, "statuses", func(s *site.Site) error {
+		return s.ChangeStatus(id, in.Body.Name.opt(), in.Body.Colour.opt())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return oneStatus(s, id), nil
+}
+
+type orderStatusesInput struct {
+	IfMatch string `header:"If-Match" doc:"The ETag of the list"`
+	Body    struct {
+		IDs []contact.Status `json:"ids" minItems:"1" maxItems:"100" doc:"All statuses in the new order" example:"[\"lead\",\"customer\",\"st_5f0c2a9d1b7e\",\"vip\",\"inactive\"]"`
+	}
+}
+
+func (h contactsAPI) orderStatuses(ctx context.Context, c caller, in *orderStatusesInput) (*statusesAnswer, error) {
+	s, err := h.changeSettings(ctx, c, in.IfMatch, "statuses", func(s *site.Site) error { return s.OrderStatuses(in.Body.IDs) })
+	if err != nil {
+		return nil, err
+	}
+	return statusesOf(s), nil
+}
