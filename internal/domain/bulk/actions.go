@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
@@ -21,6 +22,8 @@ type Action struct {
 	// Internal actions are started by the settings that they follow from (a tag is
 	// renamed, a status deleted), not by their name.
 	Internal bool
+	// Why is what the timeline says of a new status, where nobody chose it by hand.
+	Why string
 
 	// Check mends the arguments and notes what is wrong with them, under /arguments.
 	Check func(a *Args, s site.Site, faults *crm.Faults) error
@@ -117,9 +120,13 @@ var tagActions = []Action{
 	}},
 }
 
-// ReplaceStatus is the action that moves the contacts of the status From to
-// the status To.
-const ReplaceStatus = "replace_status"
+// ReplaceStatus is the action that moves the contacts of the status From to the
+// status To, and then takes From off the site's statuses. ApplyAutomation makes
+// customers of the leads that did before what promotes now.
+const (
+	ReplaceStatus   = "replace_status"
+	ApplyAutomation = "apply_automation"
+)
 
 var statusActions = []Action{
 	{Name: "set_status", Check: func(a *Args, s site.Site, faults *crm.Faults) error {
@@ -131,12 +138,24 @@ var statusActions = []Action{
 	}, Rule: func(c *contact.Contact, r Run) ([]string, error) {
 		return c.Edit(contact.Patch{Status: contact.Some(r.Job.Args.Status)}, r.Site.Policy(), r.Job.By, r.Now)
 	}},
-	{Name: ReplaceStatus, Internal: true, Rule: func(c *contact.Contact, r Run) ([]string, error) {
+	{Name: "give_back_status", Rule: func(c *contact.Contact, r Run) ([]string, error) {
+		return c.Edit(contact.Patch{Status: contact.Some(contact.Status(""))}, r.Site.Policy(), r.Job.By, r.Now)
+	}},
+	{Name: ApplyAutomation, Rule: func(c *contact.Contact, r Run) ([]string, error) {
+		return one("status", c.Automate(r.Site.Policy()), nil)
+	}},
+	{Name: ReplaceStatus, Why: "status_deleted", Internal: true, Rule: func(c *contact.Contact, r Run) ([]string, error) {
 		if string(c.Status) != r.Job.Args.From {
 			return nil, nil
 		}
 		c.Status = contact.Status(r.Job.Args.To)
 		return []string{"status"}, nil
+	}, Finish: func(ctx context.Context, b Book, r Run) error {
+		_, err := b.ChangeSettings(ctx, func(s *site.Site) (audit.Entry, error) {
+			s.DropStatus(contact.Status(r.Job.Args.From))
+			return audit.Entry{At: r.Now, By: r.Job.By, Kind: site.BySystem, Action: audit.SettingsChanged, Object: string(s.ID), Fields: []string{"statuses"}}, nil
+		})
+		return err
 	}},
 }
 

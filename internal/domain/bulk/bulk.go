@@ -22,6 +22,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
@@ -173,6 +174,10 @@ type Contacts interface {
 	// HasActivities reports which of the contacts have the activity of an id that
 	// is given for each; at most 100.
 	HasActivities(ctx context.Context, of map[crm.ContactID]string) (map[crm.ContactID]bool, error)
+
+	// ChangeSettings applies a rule to the settings of the site as they stand and commits
+	// them with the row of the audit log, repeating the rule while others come between.
+	ChangeSettings(ctx context.Context, rule func(*site.Site) (audit.Entry, error)) (site.Site, error)
 }
 
 // Book is both.

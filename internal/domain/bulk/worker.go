@@ -229,6 +229,7 @@ func (w *Worker) one(ctx context.Context, b Book, r Run, a Action, id crm.Contac
 			res.Why = Merged
 			return nil, contact.ErrUnchanged
 		}
+		before := c.Clone()
 		changed, err := a.Rule(c, r)
 		if err != nil {
 			return nil, err
@@ -237,8 +238,14 @@ func (w *Worker) one(ctx context.Context, b Book, r Run, a Action, id crm.Contac
 			res.Why = Unchanged
 			return nil, contact.ErrUnchanged
 		}
-		return []timeline.Activity{{ID: ActivityID(r.Job, id), Once: true, At: r.Job.CreatedAt, Kind: timeline.Edit,
-			Source: r.Job.Source, By: r.Job.By, Ref: r.Job.ID, Changed: changed}}, nil
+		acts := contact.Entries(&before, c, changed, timeline.Activity{At: r.Job.CreatedAt, Source: r.Job.Source, By: r.Job.By, Ref: r.Job.ID})
+		acts[0].ID, acts[0].Once = ActivityID(r.Job, id), true
+		for i := range acts {
+			if acts[i].Kind == timeline.Status && a.Why != "" {
+				acts[i].Values[2].Text = a.Why
+			}
+		}
+		return acts, nil
 	})
 	if err == nil && res.Why == "" {
 		if next.Version > version {

@@ -29,7 +29,7 @@ func (a bulkArguments) args() bulk.Args {
 }
 
 type bulkRequest struct {
-	Action    string        `json:"action" maxLength:"50" doc:"add_tags, remove_tags, set_status, clear_group or delete" example:"add_tags"`
+	Action    string        `json:"action" maxLength:"50" doc:"add_tags, remove_tags, set_status, give_back_status, apply_automation, clear_group or delete" example:"add_tags"`
 	Arguments bulkArguments `json:"arguments,omitempty" doc:"What the action needs to know"`
 	IDs       []string      `json:"ids,omitempty" minItems:"1" doc:"Which contacts, at most 10,000. Give one of ids, filter and all"`
 	Filter    string        `json:"filter,omitempty" maxLength:"2048" doc:"Which contacts, in the language of exports" example:"status = customer AND city:utrecht"`

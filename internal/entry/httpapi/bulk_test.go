@@ -40,7 +40,7 @@ func TestABulkActionIsAskedForAndFollowed(t *testing.T) {
 		t.Errorf("ended %v", j)
 	}
 	acts := s.must(200, s.do("GET", "/v1/contacts/"+ids[0]+"/timeline", ""))["activities"].([]any)
-	if a := acts[0].(map[string]any); a["ref"] != j["id"] || a["kind"] != "edit" || fmt.Sprint(a["changed"]) != "[tags]" {
+	if a := acts[0].(map[string]any); a["ref"] != j["id"] || a["kind"] != "tags" || fmt.Sprint(a["changed"]) != "[tags]" {
 		t.Errorf("timeline %v", acts)
 	}
 	s.must(409, s.do("POST", at+"/cancel", ""))

@@ -223,6 +223,7 @@ func addContacts(api huma.API, h contactsAPI) {
 	addLocks(api, h)
 	addCustomFields(api, h)
 	addMerges(api, h)
+	addStatuses(api, h)
 	addTimeline(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},

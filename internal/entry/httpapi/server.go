@@ -185,6 +185,9 @@ func refuseOthers(mux *http.ServeMux, doc *huma.OpenAPI) {
 		}
 		allow := strings.Join(offered, ", ")
 		for _, method := range others {
+			if method == http.MethodHead {
+				continue // GET's pattern takes it along
+			}
 			mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) { notOffered(w, r, allow) })
 		}
 	}

@@ -9,17 +9,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"clientele/internal/domain/audit"
+	"clientele/internal/domain/bulk"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/plan"
 	"clientele/internal/domain/site"
 )
-
-// SettingsBook changes the settings of the book's site: a rule is applied to
-// them as they stand, and repeated while others come between; it only touches
-// its argument, and gives the row of the audit log that tells of it.
-type SettingsBook interface {
-	ChangeSettings(ctx context.Context, rule func(*site.Site) (audit.Entry, error)) (site.Site, error)
-}
 
 type statusJSON struct {
 	ID      contact.Status `json:"id" doc:"lead, customer, vip, inactive, or st_… of one that the site made" example:"st_5f0c2a9d1b7e"`
@@ -181,4 +176,36 @@ func (h contactsAPI) orderStatuses(ctx context.Context, c caller, in *orderStatu
 		return nil, err
 	}
 	return statusesOf(s), nil
+}
+
+type deleteStatusInput struct {
+	StatusByID
+	IfMatch string         `header:"If-Match" doc:"The ETag of the list"`
+	Target  contact.Status `query:"target" required:"true" maxLength:"64" doc:"The status that its contacts get" example:"lead"`
+}
+
+func (h contactsAPI) deleteStatus(ctx context.Context, c caller, in *deleteStatusInput) (*bulkAnswer, error) {
+	id := contact.Status(in.ID)
+	s, err := h.changeSettings(ctx, c, in.IfMatch, "statuses", func(s *site.Site) error { return s.RetireStatus(id, in.Target) })
+	if err != nil {
+		return nil, err
+	}
+	c.site = s
+	j, err := h.startInternal(ctx, c, bulk.Request{Action: bulk.ReplaceStatus, Args: bulk.Args{From: in.ID, To: string(in.Target)},
+		Selection: bulk.Selection{Filter: "status = " + in.ID}})
+	if err != nil {
+		return nil, err
+	}
+	return started(j), nil
+}
+
+func (h contactsAPI) applyAutomation(ctx context.Context, c caller, _ *struct{}) (*bulkAnswer, error) {
+	if err := c.site.Plan.Needs(plan.Customers); err != nil {
+		return nil, err
+	}
+	j, err := h.startInternal(ctx, c, bulk.Request{Action: bulk.ApplyAutomation, Selection: bulk.Selection{Filter: "status = lead"}})
+	if err != nil {
+		return nil, err
+	}
+	return started(j), nil
 }
