@@ -20,7 +20,7 @@ Clientele runs.
   API key    %s
   form       %s
   sent mail  %s
-`, r.APIURL, r.APIKey, r.FormURL, r.MailURL)
+`, r.APIURL, r.APIKey, r.FormURL, r.APIURL+services.MailPath)
 	for _, name := range []string{"shopify", "woocommerce", "own"} {
 		fmt.Fprintf(out, "  %-12s %s\n               secret %s\n", name, r.Sources[name].URL, r.Sources[name].Secret)
 	}

@@ -48,6 +48,10 @@ func StartGateway(s *Stack, port int) (*Gateway, error) {
 			_, _ = w.Write([]byte(`{"message":"Request Entity Too Large"}`))
 			return
 		}
+		if r.Method == http.MethodGet && r.URL.Path == MailPath {
+			s.showMail(w, r)
+			return
+		}
 		if r.Method == http.MethodOptions && s.preflight(w, r) {
 			return
 		}
