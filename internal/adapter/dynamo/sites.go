@@ -80,56 +80,24 @@ func (r siteRecord) site(id crm.SiteID, version int64) site.Site {
 	return s
 }
 
-type apiKeyRecord struct {
-	ID        string       `json:"id"`
-	Name      string       `json:"name"`
-	Scopes    []site.Scope `json:"scopes"`
-	CreatedAt time.Time    `json:"created_at"`
-	ExpiresAt time.Time    `json:"expires_at,omitzero"`
-}
-
-type sourceRecord struct {
-	Kind    string   `json:"kind"`
-	Name    string   `json:"name"`
-	Secrets []string `json:"secrets"`
-}
-
-type formRecord struct {
-	Name     string            `json:"name"`
-	Origins  []string          `json:"origins,omitempty"`
-	Fields   map[string]string `json:"fields,omitempty"`
-	Honeypot string            `json:"honeypot,omitempty"`
-	ThankYou string            `json:"thank_you,omitempty"`
-	Language string            `json:"language,omitempty"`
-	Closed   bool              `json:"closed,omitempty"`
-}
-
-// open reads the site and what its credential points to, in one request. beside
-// is nil for the site alone.
-func (t *Table) open(ctx context.Context, id crm.SiteID, beside item, into any) (site.Site, bool, error) {
+// open reads the site and the item that its credential points to, in one
+// request; ok is false unless both are there. beside is nil for the site alone.
+func (t *Table) open(ctx context.Context, id crm.SiteID, beside item) (s site.Site, it item, ok bool, err error) {
 	keys := []item{siteKey(id)}
 	if beside != nil {
 		keys = append(keys, beside)
 	}
 	found, err := t.getAll(ctx, id, keys)
 	if err != nil {
-		return site.Site{}, false, err
+		return s, nil, false, err
 	}
 	for _, k := range keys {
-		if found[mapKey(k)] == nil {
-			return site.Site{}, false, nil
+		if it = found[mapKey(k)]; it == nil {
+			return s, nil, false, nil
 		}
 	}
-	s, err := siteOf(id, found[mapKey(keys[0])])
-	if err != nil {
-		return site.Site{}, false, err
-	}
-	if beside != nil {
-		if err := decode(found[mapKey(beside)], into); err != nil {
-			return site.Site{}, false, err
-		}
-	}
-	return s, true, nil
+	s, err = siteOf(id, found[mapKey(keys[0])])
+	return s, it, err == nil, err
 }
 
 func siteOf(id crm.SiteID, it item) (site.Site, error) {
@@ -160,16 +128,25 @@ func (t *Table) ByCredential(ctx context.Context, credential string, now time.Ti
 	if !ok {
 		return site.Site{}, site.Actor{}, unknown
 	}
-	hash := site.Hash(credential)
-	var r apiKeyRecord
-	s, ok, err := t.open(ctx, id, apiKeyKey(id, hash), &r)
+	at := apiKeyKey(id, site.Hash(credential))
+	s, it, ok, err := t.open(ctx, id, at)
 	if err != nil {
 		return site.Site{}, site.Actor{}, err
 	}
-	if !ok || !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt) {
+	if !ok {
 		return site.Site{}, site.Actor{}, unknown
 	}
-	return s, site.Actor{ID: r.ID, Name: r.Name, Kind: site.ByAPIKey, Scopes: r.Scopes}, nil
+	k, err := apiKeyOf(it)
+	if err != nil {
+		return site.Site{}, site.Actor{}, err
+	}
+	if !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
+		return site.Site{}, site.Actor{}, unknown
+	}
+	if stale(k.UsedAt, now) {
+		t.touch(ctx, id, now, "seen", at)
+	}
+	return s, site.Actor{ID: k.ID, Name: k.Name, Kind: site.ByAPIKey, Scopes: k.Scopes}, nil
 }
 
 // ByForm implements site.Directory.
@@ -179,13 +156,15 @@ func (t *Table) ByForm(ctx context.Context, public string) (site.Site, site.Form
 	if !ok {
 		return site.Site{}, site.Form{}, none
 	}
-	var r formRecord
-	s, ok, err := t.open(ctx, id, formKey(id, public), &r)
-	if err == nil && !ok {
-		err = none
+	s, it, ok, err := t.open(ctx, id, formKey(id, public))
+	if err != nil {
+		return site.Site{}, site.Form{}, err
 	}
-	return s, site.Form{ID: public, Name: r.Name, Origins: r.Origins, Fields: r.Fields, Honeypot: r.Honeypot,
-		ThankYou: r.ThankYou, Language: r.Language, Closed: r.Closed}, err
+	if !ok {
+		return site.Site{}, site.Form{}, none
+	}
+	f, err := formOf(it)
+	return s, f, err
 }
 
 // BySource implements site.Directory.
@@ -195,12 +174,15 @@ func (t *Table) BySource(ctx context.Context, public string) (site.Site, site.So
 	if !ok {
 		return site.Site{}, site.Source{}, none
 	}
-	var r sourceRecord
-	s, ok, err := t.open(ctx, id, sourceKey(id, public), &r)
-	if err == nil && !ok {
-		err = none
+	s, it, ok, err := t.open(ctx, id, sourceKey(id, public))
+	if err != nil {
+		return site.Site{}, site.Source{}, err
 	}
-	return s, site.Source{ID: public, Kind: r.Kind, Name: r.Name, Secrets: r.Secrets}, err
+	if !ok {
+		return site.Site{}, site.Source{}, none
+	}
+	src, err := sourceOf(it)
+	return s, src, err
 }
 
 // ByID implements site.Directory.
@@ -208,7 +190,7 @@ func (t *Table) ByID(ctx context.Context, id crm.SiteID) (site.Site, error) {
 	if !id.Valid() {
 		return site.Site{}, crm.Errorf(crm.NotFound, "there is no such site")
 	}
-	s, ok, err := t.open(ctx, id, nil, nil)
+	s, _, ok, err := t.open(ctx, id, nil)
 	if err == nil && !ok {
 		err = crm.Errorf(crm.NotFound, "there is no such site")
 	}
@@ -284,17 +266,17 @@ func (t *Table) changeSite(ctx context.Context, id crm.SiteID, rule func(*site.S
 
 // PutKey stores a new API key.
 func (t *Table) PutKey(ctx context.Context, id crm.SiteID, k site.Key) error {
-	return t.putNewRecord(ctx, id, apiKeyKey(id, k.Hash), "api key", apiKeyRecord{k.ID, k.Name, k.Scopes, k.CreatedAt, k.ExpiresAt})
+	return t.putNewRecord(ctx, id, apiKeyKey(id, k.Hash), "api key", apiKeyRecordOf(k))
 }
 
 // PutForm stores a new form.
 func (t *Table) PutForm(ctx context.Context, id crm.SiteID, f site.Form) error {
-	return t.putNewRecord(ctx, id, formKey(id, f.ID), "form", formRecord{f.Name, f.Origins, f.Fields, f.Honeypot, f.ThankYou, f.Language, f.Closed})
+	return t.putNewRecord(ctx, id, formKey(id, f.ID), "form", formRecordOf(f))
 }
 
 // PutSource stores a new webhook source.
 func (t *Table) PutSource(ctx context.Context, id crm.SiteID, s site.Source) error {
-	return t.putNewRecord(ctx, id, sourceKey(id, s.ID), "source", sourceRecord{s.Kind, s.Name, s.Secrets})
+	return t.putNewRecord(ctx, id, sourceKey(id, s.ID), "source", sourceRecordOf(s))
 }
 
 func (t *Table) putNewRecord(ctx context.Context, id crm.SiteID, k item, what string, record any) error {

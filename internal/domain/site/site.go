@@ -51,6 +51,8 @@ type Key struct {
 	Scopes    []Scope
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
+	UsedAt    time.Time // to the hour; zero: never
+	Version   int64
 }
 
 // Hash is how an API key is kept. The secret part has 256 random bits, so a
@@ -95,22 +97,35 @@ func PublicSite(public string) (crm.SiteID, bool) {
 
 // Source is a connection of a webshop.
 type Source struct {
-	ID      string // "<site>-<name>", the last part of the webhook's address
-	Kind    string // shopify, woocommerce or own
-	Name    string
-	Secrets []string // one, or two while one is being replaced
+	ID        string // "<site>-<name>", the last part of the webhook's address
+	Kind      string // shopify, woocommerce or own
+	Name      string
+	Secrets   []string  // the one in force, and the one before it while that still signs
+	OldUntil  time.Time // when all but the first end; zero: never
+	CreatedAt time.Time
+	Version   int64
+}
+
+// Live are the secrets that sign at a moment.
+func (s Source) Live(now time.Time) []string {
+	if len(s.Secrets) > 1 && !s.OldUntil.IsZero() && !now.Before(s.OldUntil) {
+		return s.Secrets[:1]
+	}
+	return s.Secrets
 }
 
 // Form is a contact form on a page of the site.
 type Form struct {
-	ID       string // "<site>-<name>", its public key
-	Name     string
-	Origins  []string          // pages that may post with a script; empty: any
-	Fields   map[string]string // field of the form → field of the contact, over what names tell
-	Honeypot string            // a field that people do not see; filled means a robot. Empty: "website_url"
-	ThankYou string            // where a plain form goes on success; empty: our own page
-	Language string            // empty: the visitor's browser, then the site
-	Closed   bool
+	ID        string // "<site>-<name>", its public key
+	Name      string
+	Origins   []string          // pages that may post with a script; empty: any
+	Fields    map[string]string // field of the form → field of the contact, over what names tell
+	Honeypot  string            // a field that people do not see; filled means a robot. Empty: "website_url"
+	ThankYou  string            // where a plain form goes on success; empty: our own page
+	Language  string            // empty: the visitor's browser, then the site
+	Closed    bool
+	CreatedAt time.Time // zero: before this was kept
+	Version   int64
 }
 
 // Directory finds a site by a credential, strongly consistent and always fresh:

@@ -18,7 +18,7 @@ import (
 func newAPI(mux *http.ServeMux) huma.API {
 	cfg := huma.DefaultConfig("Clientele", "1.0.0")
 	cfg.Info.Description = "The customer book of a website: contacts, imports and exports. " +
-		"Send an API key as `Authorization: Bearer ck_…`; it decides the site. " +
+		"Send an API key as `Authorization: Bearer ck_…`, or the session of a member, `cs_…`; it decides the site. " +
 		"Every error is an RFC 9457 problem that lists all faults at once."
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
 	cfg.CreateHooks = nil // no $schema members in answers
@@ -26,7 +26,7 @@ func newAPI(mux *http.ServeMux) huma.API {
 	cfg.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the site, ck_…"},
+		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the site, ck_…, or the session of a member, cs_…"},
 	}
 	cfg.Security = []map[string][]string{{"key": {}}}
 	return humago.New(mux, cfg)
@@ -45,10 +45,30 @@ func serve(dir Callers, clock crm.Clock, maxBody int64, add func(huma.API)) http
 // operation registers a handler that needs a scope. Its error, if any, becomes
 // the problem that ProblemOf makes of it.
 func operation[I, O any](api huma.API, scope site.Scope, op huma.Operation, handle func(context.Context, caller, *I) (*O, error)) {
-	op.Middlewares = append(op.Middlewares, requires(scope))
-	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
-		http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError)
 	op.Description += "\n\nNeeds the permission `" + string(scope) + "`."
+	operationFor(api, func(by site.Actor) error {
+		if by.May(scope) {
+			return nil
+		}
+		return lacks(by, scope)
+	}, op, handle)
+}
+
+// operationFor registers a handler for whom may lets through.
+func operationFor[I, O any](api huma.API, may func(site.Actor) error, op huma.Operation, handle func(context.Context, caller, *I) (*O, error)) {
+	op.Middlewares = append(op.Middlewares, requires(may))
+	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
+	register(api, op, handle)
+}
+
+// publicOperation registers a handler that needs no credential.
+func publicOperation[I, O any](api huma.API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Security = []map[string][]string{{}}
+	register(api, op, func(ctx context.Context, _ caller, in *I) (*O, error) { return handle(ctx, in) })
+}
+
+func register[I, O any](api huma.API, op huma.Operation, handle func(context.Context, caller, *I) (*O, error)) {
+	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError)
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, callerOf(ctx), in)
 		var same *notModified

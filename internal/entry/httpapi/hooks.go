@@ -57,7 +57,7 @@ func takeHook(r *http.Request, dir site.Directory, queue Enqueuer, clock crm.Clo
 	}
 	now := clock.Now()
 	kind := webhook.Kind(src.Kind)
-	verdict, err := webhook.Verify(kind, src.Secrets, r.Header, body, now)
+	verdict, err := webhook.Verify(kind, src.Live(now), r.Header, body, now)
 	var refused *webhook.Error
 	switch {
 	case errors.As(err, &refused) && refused.Reason == webhook.UnknownKind:

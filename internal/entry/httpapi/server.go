@@ -80,14 +80,15 @@ func lacks(by site.Actor, scope site.Scope) error {
 	return crm.Errorf(crm.Forbidden, "this API key lacks the permission %s; use a key that has it", scope)
 }
 
-// requires refuses who comes without the scope before the body is parsed.
-func requires(scope site.Scope) func(huma.Context, func(huma.Context)) {
+// requires refuses whom may does not let through before the body is parsed.
+func requires(may func(site.Actor) error) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		if callerOf(ctx.Context()).by.May(scope) {
+		err := may(callerOf(ctx.Context()).by)
+		if err == nil {
 			next(ctx)
 			return
 		}
-		p := ProblemOf(ctx.Context(), lacks(callerOf(ctx.Context()).by, scope))
+		p := ProblemOf(ctx.Context(), err)
 		r, w := unwrap(ctx)
 		WriteProblem(w, r, p)
 	}
