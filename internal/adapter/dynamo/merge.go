@@ -338,7 +338,20 @@ func (b *Book) UndoMerge(ctx context.Context, id, source, by string, now time.Ti
 			return r, crm.Errorf(crm.Gone, "a merge can be undone for 30 days; this one is older")
 		}
 		r.UndoneAt, r.UndoneBy = now, by
-		writes, err := b.undoWrites(ctx, r, m, source)
+		primary, home, err := b.stands(ctx, r)
+		var writes []types.TransactWriteItem
+		if err == nil {
+			writes, err = b.undoWrites(ctx, r, m, primary, home, source)
+		}
+		if crm.CodeOf(err) != "" {
+			// What is in the way is so only if nobody else undid the merge or changed the
+			// primary between the reads.
+			if same, e := b.unchanged(ctx, r, primary.Version); e != nil {
+				return r, e
+			} else if !same {
+				continue
+			}
+		}
 		if err != nil {
 			return r, err
 		}
@@ -362,20 +375,27 @@ func (b *Book) stands(ctx context.Context, r contact.MergeRecord) (contact.Conta
 	case err != nil:
 		return c, nil, err
 	case !ok && text(it, "merged") != "":
-		return c, nil, crm.Errorf(crm.Conflict, "the primary was itself merged into another contact since; undo that merge first")
+		return contact.Contact{}, nil, crm.Errorf(crm.Conflict, "the primary was itself merged into another contact since; undo that merge first")
 	case !ok:
-		return c, nil, crm.Errorf(crm.Gone, "the contact that the others went into was deleted, and they with it")
+		return contact.Contact{}, nil, crm.Errorf(crm.Gone, "the contact that the others went into was deleted, and they with it")
 	case text(it, "mg") != r.ID:
-		return c, nil, crm.Errorf(crm.Conflict, "more was merged into this contact since; undo %s first", text(it, "mg"))
+		return contact.Contact{}, nil, crm.Errorf(crm.Conflict, "more was merged into this contact since; undo %s first", text(it, "mg"))
 	}
 	return c, it, nil
 }
 
-func (b *Book) undoWrites(ctx context.Context, r contact.MergeRecord, m mergeItem, source string) ([]types.TransactWriteItem, error) {
-	primary, home, err := b.stands(ctx, r)
-	if err != nil {
-		return nil, err
+// unchanged reports whether a merge still stands and its primary still has the
+// version; 0 is any, of one that was not read.
+func (b *Book) unchanged(ctx context.Context, r contact.MergeRecord, version int64) (bool, error) {
+	it, err := b.mergeItemOf(ctx, r.ID)
+	if err != nil || it == nil || number(it, "undone") != 0 {
+		return false, err
 	}
+	c, ok, err := b.lives(ctx, r.Primary)
+	return version == 0 || ok && c.Version == version, err
+}
+
+func (b *Book) undoWrites(ctx context.Context, r contact.MergeRecord, m mergeItem, primary contact.Contact, home item, source string) ([]types.TransactWriteItem, error) {
 	images, ok, err := b.images(ctx, r, m)
 	if err != nil {
 		return nil, err

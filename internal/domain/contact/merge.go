@@ -93,8 +93,13 @@ func Merge(primary Contact, others []Contact, pol Policy, now time.Time) Merging
 	c := primary.Clone()
 	c.UpdatedAt = now
 	m := Merging{From: map[string]crm.ContactID{}}
-	for i := range units {
-		u := &units[i]
+	said := []*Details{&primary.Details}
+	for j := range others {
+		said = append(said, &others[j].Details)
+	}
+	all := unitsOf(said...)
+	for i := range all {
+		u := &all[i]
 		if u.joins {
 			continue
 		}
@@ -106,6 +111,7 @@ func Merge(primary Contact, others []Contact, pol Policy, now time.Time) Merging
 			if u.adopts(&c.Details, &o.Details) {
 				u.copy(&c.Details, &o.Details)
 				c.setStamp(u.name, o.stamp(u.name))
+				c.decidedAs(o, u.name)
 				m.From[u.name] = o.ID
 			}
 		}
@@ -179,6 +185,17 @@ func (m *Merging) join(c, o *Contact, pol Policy) {
 	c.joinLock(o)
 	c.Merged = append(append(c.Merged, o.ID), o.Merged...)
 	c.Version = max(c.Version, o.Version)
+}
+
+// decidedAs takes over when a member chose what stands in a unit.
+func (c *Contact) decidedAs(o *Contact, unit string) {
+	delete(c.Decided, unit)
+	if at, ok := o.Decided[unit]; ok {
+		if c.Decided == nil {
+			c.Decided = map[string]time.Time{}
+		}
+		c.Decided[unit] = at
+	}
 }
 
 // joinPhones adds the numbers of another contact that this one lacks.
@@ -274,8 +291,9 @@ func (m *Merging) block() {
 
 // changedBy names what differs, as Edit names it.
 func changedBy(before, after *Contact) (changed []string) {
-	for i := range units {
-		if u := &units[i]; !u.equal(&before.Details, &after.Details) {
+	all := unitsOf(&before.Details, &after.Details)
+	for i := range all {
+		if u := &all[i]; !u.equal(&before.Details, &after.Details) {
 			changed = append(changed, u.name)
 		}
 	}
@@ -335,11 +353,17 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 	c.Phones = slices.DeleteFunc(slices.Clone(c.Phones), func(p string) bool {
 		return slices.Contains(after.Phones, p) && !slices.Contains(before.Phones, p)
 	})
-	for i := range units {
-		u := &units[i]
+	said := []*Details{&c.Details, &before.Details, &after.Details}
+	for _, o := range c.Offers {
+		said = append(said, &o.Details)
+	}
+	all := unitsOf(said...)
+	for i := range all {
+		u := &all[i]
 		if !u.joins && u.equal(&c.Details, &after.Details) && !u.equal(&after.Details, &before.Details) {
 			u.copy(&c.Details, &before.Details)
 			c.setStamp(u.name, before.stamp(u.name))
+			c.decidedAs(&before, u.name)
 		}
 		if o, ok := c.Offers[u.name]; ok && u.sameOffer(o, after.Offers[u.name]) {
 			delete(c.Offers, u.name)
