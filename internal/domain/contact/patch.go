@@ -103,6 +103,7 @@ func (p *Patch) texts() []*Opt[string] { // in the order of fields
 // Policy is what of the site's settings the rules need.
 type Policy struct {
 	Country    string // ISO 3166-1 alpha-2; how a phone number without a country code is read
+	Language   string // "nl" or "en": in which names of countries are written
 	MaxTags    int    // tags a contact may have; 0 means MaxTags
 	Plan       plan.Plan
 	LockScope  LockScope // empty: the whole contact
@@ -294,6 +295,9 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 }
 
 func (c *Contact) applyPhones(phones []string, country string, faults *crm.Faults) {
+	if slices.Equal(phones, c.Phones) { // also what a merge made longer
+		return
+	}
 	if len(phones) > MaxPhones {
 		faults.Add("/phones", "a contact has at most %d further phones; these are %d", MaxPhones, len(phones))
 		return

@@ -39,7 +39,7 @@ type Site struct {
 
 // Policy is what the contact rules need of the site.
 func (s Site) Policy() contact.Policy {
-	return contact.Policy{Country: s.Country, MaxTags: s.MaxTags, Plan: s.Plan, LockScope: s.LockScope,
+	return contact.Policy{Country: s.Country, Language: s.Language, MaxTags: s.MaxTags, Plan: s.Plan, LockScope: s.LockScope,
 		Automation: s.Automation, Statuses: s.Statuses, Custom: s.CustomFields}
 }
 

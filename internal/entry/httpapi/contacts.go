@@ -49,16 +49,6 @@ type contactsAPI struct {
 	clock crm.Clock
 }
 
-// Address is a postal address in answers and requests.
-type addressJSON struct {
-	Street   string `json:"street,omitempty" example:"Molenstraat 12"`
-	Street2  string `json:"street_2,omitempty"`
-	Postcode string `json:"postcode,omitempty" example:"1011 AB"`
-	City     string `json:"city,omitempty" example:"Amsterdam"`
-	Region   string `json:"region,omitempty"`
-	Country  string `json:"country,omitempty" doc:"ISO 3166-1 alpha-2 where it is known, else as given" example:"NL"`
-}
-
 type moneyJSON struct {
 	Amount   int64  `json:"amount" doc:"In minor units: cents for EUR" example:"2995"`
 	Currency string `json:"currency" doc:"ISO 4217" example:"EUR"`
@@ -224,6 +214,7 @@ func addContacts(api huma.API, h contactsAPI) {
 	addCustomFields(api, h)
 	addMerges(api, h)
 	addStatuses(api, h)
+	addAddresses(api, h)
 	addTimeline(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},
@@ -404,8 +395,8 @@ func answer(c contact.Contact, pol contact.Policy) *contactAnswer {
 		ID: c.ID, Version: c.Version, Email: c.Email, Emails: list(c.Emails), FirstName: c.FirstName, LastName: c.LastName,
 		Company: c.Company, Phone: c.Phone, Mobile: c.Mobile, Website: c.Website, Language: c.Language, BirthDate: c.BirthDate,
 		Gender: c.Gender, VATNumber: c.VATNumber, FiscalNumber: c.FiscalNumber, PreferredChannel: c.PreferredChannel,
-		Phones: list(c.Phones), AsTyped: list(c.AsTyped()), Note: c.Note, Address: addressJSON(c.Address),
-		BillingAddress: addressJSON(c.BillingAddress), ShippingAddress: addressJSON(c.ShippingAddress),
+		Phones: list(c.Phones), AsTyped: list(c.AsTyped()), Note: c.Note, Address: addressOf(c.Address, pol),
+		BillingAddress: addressOf(c.BillingAddress, pol), ShippingAddress: addressOf(c.ShippingAddress, pol),
 		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
 		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
 		Origin: originJSON(c.Origin), Merged: list(c.Merged), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
