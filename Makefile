@@ -84,7 +84,7 @@ $(DYNAMO): tools/pom.xml
 
 # ---- called by `sam build`, one target a function of template.yaml ---------
 
-BUILDS := $(patsubst %,build-%Function,Contacts Forms Orders Intake Imports Importer Exports Exporter Bulk Relay Mailer)
+BUILDS := $(patsubst %,build-%Function,Contacts Forms Orders Intake Imports Importer Exports Exporter Site Bulk Relay Mailer)
 .PHONY: $(BUILDS)
 $(BUILDS):
 	CGO_ENABLED=0 GOOS=$(or $(FUNCTION_OS),linux) GOARCH=$(or $(FUNCTION_ARCH),amd64) go build -trimpath -buildvcs=false \

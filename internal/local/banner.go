@@ -18,9 +18,10 @@ Clientele runs.
 
   API        %s
   API key    %s
+  owner      %s, who signs in with the code that is mailed (last line below)
   form       %s
   sent mail  %s
-`, r.APIURL, r.APIKey, r.FormURL, r.APIURL+services.MailPath)
+`, r.APIURL, r.APIKey, r.OwnerEmail, r.FormURL, r.APIURL+services.MailPath)
 	for _, name := range []string{"shopify", "woocommerce", "own"} {
 		fmt.Fprintf(out, "  %-12s %s\n               secret %s\n", name, r.Sources[name].URL, r.Sources[name].Secret)
 	}
@@ -37,9 +38,11 @@ Try it in another terminal, in this folder. First:
    how it went   curl -s -H "$AUTH" $API/v1/imports
 5. an export     EXPORT=$API$(curl -s -D - -o /dev/null -H "$AUTH" -H "$JSON" -d '{"format":"csv"}' $API/v1/exports | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
    its file      sleep 5; curl -s "$(curl -s -H "$AUTH" $EXPORT | python3 -c 'import json,sys; print(json.load(sys.stdin)["url"])')"
+6. sign in       curl -s -H "$JSON" -d '{"email":"%[9]s"}' $API/v1/sign-in      (the answer is one half, the code in the mail at %[1]s%[10]s the other)
+                 curl -s -H "$JSON" -d '{"sign_in":"…","code":"…"}' $API/v1/sign-in/verify
 
 The whole job at once: make demo. What there is: %[1]s/v1/openapi.json
 Services: %[6]s (table: %[7]s). Addresses and keys are also in %[8]s.
 Stop with Ctrl-C.
-`, r.APIURL, r.APIKey, r.FormURL, r.Sources["shopify"].URL, r.Sources["shopify"].Secret, d.Stack.Endpoint, d.Stack.Dynamo, file)
+`, r.APIURL, r.APIKey, r.FormURL, r.Sources["shopify"].URL, r.Sources["shopify"].Secret, d.Stack.Endpoint, d.Stack.Dynamo, file, r.OwnerEmail, services.MailPath)
 }

@@ -10,6 +10,7 @@ import (
 
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/member"
 	"clientele/internal/domain/site"
 	"clientele/internal/local/services"
 )
@@ -38,7 +39,15 @@ func Seed(ctx context.Context, s *services.Stack, apiURL string) (services.Run, 
 	if err != nil {
 		return services.Run{}, err
 	}
+	if err := demo.invite(ctx, table, apiURL, demoOwner); err != nil {
+		return services.Run{}, err
+	}
+	owner, err := member.Accept(ctx, table, member.Accepted{Token: demo.invitation, Name: "Dana Demo", Agent: "make run", Secret: [32]byte(random(32)), Now: time.Now().UTC()})
+	if err != nil {
+		return services.Run{}, fmt.Errorf("making the owner of the demo site: %w", err)
+	}
 	return services.Run{
+		OwnerEmail: demoOwner, OwnerSession: owner.Token,
 		APIURL: apiURL, APIKey: demo.key, FormURL: demo.formURL,
 		MailURL: s.Endpoint + "/_ministack/ses/messages", TableURL: s.Dynamo, Table: s.Table, Sources: demo.sources,
 		OtherAPIKey: other.key, OtherFormURL: other.formURL,
@@ -52,14 +61,31 @@ type wanted struct {
 	calls                   int               // API calls a minute of each key; 0 for the usual limit
 	form                    site.Form         // its id without the site's
 	secrets                 map[string]string // kind of shop connection → what signs its webhooks
+	owner                   string            // address of who is invited to own it; empty: nobody
 }
+
+const demoOwner = "owner@demo.example"
 
 // made is what its owner needs of a new site. The key is kept nowhere else.
 type made struct {
-	id      crm.SiteID
-	key     string
-	formURL string
-	sources map[string]services.Source
+	id         crm.SiteID
+	site       site.Site
+	key        string
+	formURL    string
+	sources    map[string]services.Source
+	invitation string // the owner's, if one was invited
+}
+
+// invite sends the invitation of the first owner.
+func (m *made) invite(ctx context.Context, table *dynamo.Table, url, email string) error {
+	by := site.Actor{ID: "setup", Name: m.site.Name, Kind: site.BySystem, Owner: true, Scopes: site.Scopes}
+	i := member.Inviting{By: by, Wanted: member.Wanted{Email: email, Role: member.Owner}, ID: [16]byte(random(16)), Secret: [32]byte(random(32)), Link: url, Now: time.Now().UTC()}
+	id, _, err := member.Invite(ctx, table, m.site, i)
+	if err != nil {
+		return fmt.Errorf("inviting the owner of %s: %w", m.site.Name, err)
+	}
+	m.invitation = member.InvitationToken(m.id, id, i.Secret)
+	return nil
 }
 
 // makeSite writes a site with an API key that has every permission, a form and
@@ -71,7 +97,7 @@ func makeSite(ctx context.Context, table *dynamo.Table, apiURL string, w wanted)
 	if err := table.PutSite(ctx, s); err != nil {
 		return made{}, fmt.Errorf("making the site %s: %w", w.name, err)
 	}
-	m := made{id: s.ID, key: site.NewCredential(s.ID, [32]byte(random(32))), sources: map[string]services.Source{}}
+	m := made{id: s.ID, site: s, key: site.NewCredential(s.ID, [32]byte(random(32))), sources: map[string]services.Source{}}
 	if err := table.PutKey(ctx, s.ID, site.Key{ID: "key_" + hex.EncodeToString(random(6)), Hash: site.Hash(m.key),
 		Name: w.prefix, Scopes: site.Scopes, CreatedAt: now}); err != nil {
 		return made{}, fmt.Errorf("making the key of %s: %w", w.name, err)

@@ -14,6 +14,7 @@ import (
 	"clientele/internal/adapter/awscfg"
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
 )
 
@@ -40,6 +41,11 @@ func newSite(ctx context.Context, _ string, args []string) error {
 	if err != nil {
 		return err
 	}
+	if w.owner != "" {
+		if err := m.invite(ctx, table, apiURL, w.owner); err != nil {
+			return err
+		}
+	}
 	m.print(os.Stdout, w)
 	return nil
 }
@@ -53,13 +59,18 @@ func siteWanted(args []string) (table, apiURL string, w wanted, err error) {
 	flags.StringVar(&w.name, "name", "", "")
 	flags.StringVar(&w.country, "country", "NL", "")
 	flags.StringVar(&w.language, "language", "nl", "")
+	flags.StringVar(&w.owner, "owner", "", "")
 	shopify := flags.String("shopify-secret", "", "")
 	if err := flags.Parse(args); err != nil {
-		return "", "", w, fmt.Errorf("%w (the flags are -table, -api-url, -name, -country, -language and -shopify-secret)", err)
+		return "", "", w, fmt.Errorf("%w (the flags are -table, -api-url, -name, -country, -language, -owner and -shopify-secret)", err)
 	}
 	w.name, apiURL = strings.TrimSpace(w.name), strings.TrimRight(apiURL, "/")
 	country := contact.CleanCountry(w.country)
 	u, badURL := url.Parse(apiURL)
+	owner, badOwner := crm.ParseEmail(w.owner)
+	if badOwner == nil {
+		w.owner = owner
+	}
 	switch {
 	case flags.NArg() > 0:
 		err = fmt.Errorf("%q is not part of a flag; a name of several words needs quotes", flags.Arg(0))
@@ -73,6 +84,8 @@ func siteWanted(args []string) (table, apiURL string, w wanted, err error) {
 		err = errors.New("-name is missing: what the site is called")
 	case len(country) != 2 || country != strings.ToUpper(country):
 		err = fmt.Errorf("-country %q is no country such as NL", w.country)
+	case w.owner != "" && badOwner != nil:
+		err = fmt.Errorf("-owner: %w", badOwner)
 	case w.language != "nl" && w.language != "en":
 		err = fmt.Errorf("-language %q is not nl or en", w.language)
 	}
@@ -101,6 +114,9 @@ func idPrefix(name string) string {
 func (m made) print(to io.Writer, w wanted) {
 	out := bufio.NewWriter(to)
 	defer out.Flush()
+	if w.owner != "" {
+		fmt.Fprintf(out, "\n%s gets an invitation by mail, and becomes the owner by its link, within seven days.\n", w.owner)
+	}
 	fmt.Fprintf(out, `
 The site %s is made.
 

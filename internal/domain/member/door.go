@@ -306,7 +306,7 @@ func Reinvite(ctx context.Context, st Store, s site.Site, id string, i Inviting)
 }
 
 func invitation(of crm.SiteID, id string, i Inviting) Invitation {
-	return Invitation{Hash: site.Hash(invitationToken(of, id, i.Secret)), By: i.By.ID, SentAt: i.Now, Expires: i.Now.Add(InvitationFor)}
+	return Invitation{Hash: site.Hash(InvitationToken(of, id, i.Secret)), By: i.By.ID, SentAt: i.Now, Expires: i.Now.Add(InvitationFor)}
 }
 
 func (i Inviting) outcome(s site.Site, m Member, what audit.Action) Outcome {
@@ -319,7 +319,7 @@ func (i Inviting) outcome(s site.Site, m Member, what audit.Action) Outcome {
 		Mail: &mail.Message{Template: mail.Invitation, Language: lang, To: mail.Address{Email: m.Email, Name: m.Name}, CreatedAt: i.Now, Expires: m.Invitation.Expires,
 			Values: map[string]string{
 				mail.Name: m.Name, mail.By: i.By.Name, mail.Until: m.Invitation.Expires.Format(time.RFC3339),
-				mail.Link: i.Link + "/invitation#" + invitationToken(s.ID, m.ID, i.Secret),
+				mail.Link: i.Link + "/invitation#" + InvitationToken(s.ID, m.ID, i.Secret),
 			}},
 	}
 }

@@ -114,8 +114,8 @@ func (s Session) Token(of crm.SiteID, secret [32]byte) string {
 	return sessionPrefix + string(of) + "_" + s.Member + "_" + hex.EncodeToString(secret[:])
 }
 
-// invitationToken is what the link of an invitation carries.
-func invitationToken(of crm.SiteID, member string, secret [32]byte) string {
+// InvitationToken is what the link of an invitation carries.
+func InvitationToken(of crm.SiteID, member string, secret [32]byte) string {
 	return invitationPrefix + string(of) + "_" + member + "_" + hex.EncodeToString(secret[:])
 }
 

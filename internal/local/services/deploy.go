@@ -43,7 +43,7 @@ type Stack struct {
 // package` when a source changed since the last time, then CloudFormation
 // creates the stack from the packaged template. (`sam deploy` does the same
 // with the same template, and waits some eight seconds in between.)
-func Deploy(ctx context.Context, root string, ms *MiniStack, db *DynamoDB, say func(string, ...any)) (*Stack, error) {
+func Deploy(ctx context.Context, root string, ms *MiniStack, db *DynamoDB, publicURL string, say func(string, ...any)) (*Stack, error) {
 	if err := needParts(python(root)); err != nil {
 		return nil, err
 	}
@@ -63,6 +63,7 @@ func Deploy(ctx context.Context, root string, ms *MiniStack, db *DynamoDB, say f
 		"Action": {"CreateStack"}, "StackName": {stackName}, "TemplateURL": {templateURL},
 		"Capabilities.member.1": {"CAPABILITY_IAM"}, "Capabilities.member.2": {"CAPABILITY_AUTO_EXPAND"},
 		"Parameters.member.1.ParameterKey": {"Keep"}, "Parameters.member.1.ParameterValue": {"no"},
+		"Parameters.member.2.ParameterKey": {"PublicUrl"}, "Parameters.member.2.ParameterValue": {publicURL},
 	}); err != nil {
 		return nil, err
 	}

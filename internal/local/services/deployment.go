@@ -32,13 +32,22 @@ func Up(ctx context.Context, root, logs string, port int, say func(string, ...an
 	if d.MiniStack, err = StartMiniStack(ctx, root, d.DynamoDB.Endpoint, filepath.Join(logs, "ministack.log")); err != nil {
 		return nil, err
 	}
-	if d.Stack, err = Deploy(ctx, root, d.MiniStack, d.DynamoDB, say); err != nil {
+	l, err := Listen(port)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	if d.Stack, err = Deploy(ctx, root, d.MiniStack, d.DynamoDB, "http://"+l.Addr().String(), say); err != nil {
 		return nil, err
 	}
 	if d.Stream, err = StartStream(d.Stack); err != nil {
 		return nil, err
 	}
-	d.Gateway, err = StartGateway(d.Stack, port)
+	d.Gateway, err = StartGateway(d.Stack, l)
 	return d, err
 }
 

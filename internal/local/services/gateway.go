@@ -20,14 +20,18 @@ type Gateway struct {
 
 const maxBody = 10 << 20
 
-// StartGateway listens on the port, or on a free one if that is taken.
-func StartGateway(s *Stack, port int) (*Gateway, error) {
+// Listen takes the port, or a free one if that is taken. The address is known
+// before the deploy, which needs it for the links in mails.
+func Listen(port int) (net.Listener, error) {
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
-		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return nil, err
-		}
+		return net.Listen("tcp", "127.0.0.1:0")
 	}
+	return l, nil
+}
+
+// StartGateway serves the deployed API on a listener.
+func StartGateway(s *Stack, l net.Listener) (*Gateway, error) {
 	to, err := url.Parse(s.Endpoint)
 	if err != nil {
 		return nil, err

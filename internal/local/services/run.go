@@ -12,6 +12,9 @@ type Run struct {
 	APIKey  string `json:"api_key"`
 	FormURL string `json:"form_url"`
 	MailURL string `json:"mail_url"`
+	// The owner of the demo site, who signs in with a code by mail, and a session of theirs.
+	OwnerEmail   string `json:"owner_email"`
+	OwnerSession string `json:"owner_session"`
 	// The table, for tests that have to break something in it.
 	TableURL string            `json:"table_url"`
 	Table    string            `json:"table"`
