@@ -155,6 +155,53 @@ func TestEveryFailureLeavesWhatARetryCompletes(t *testing.T) {
 			}
 			return err
 		}, 0, lacks("old@b.example")},
+		{"merge", func(b *dynamo.Book) crm.ContactID {
+			if _, _, err := b.Create(ctx, draft(t, "other@b.example"), nil); err != nil {
+				t.Fatal(err)
+			}
+			return seedContact(b)
+		}, func(b *dynamo.Book, id crm.ContactID) error {
+			other, err := b.Find(ctx, crm.EmailIdentity("other@b.example"))
+			if err != nil {
+				return err
+			}
+			if other.ID == id {
+				other.ID = other.Merged[0]
+			}
+			o := mergeOrder(id, other.ID)
+			o.Once = &contact.Once{Principal: "k", Key: "1", Hash: "h"}
+			_, _, _, err = b.Merge(ctx, o)
+			return err
+		}, 1, has("other@b.example")},
+		{"undo a merge", func(b *dynamo.Book) crm.ContactID {
+			other, _, err := b.Create(ctx, draft(t, "other@b.example"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, _ := mustMerge(t, b, seedContact(b), other.ID)
+			return crm.ContactID(r.ID)
+		}, func(b *dynamo.Book, merge crm.ContactID) error {
+			_, err := b.UndoMerge(ctx, string(merge), "api", "key_1", now.Add(2*time.Hour))
+			return err
+		}, 2, has("other@b.example")},
+		{"delete what was merged", func(b *dynamo.Book) crm.ContactID {
+			other, _, err := b.Create(ctx, draft(t, "other@b.example"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := order.Attach(ctx, b, versions("other@b.example")[0], policy, now); err != nil {
+				t.Fatal(err)
+			}
+			id := seedContact(b)
+			mustMerge(t, b, id, other.ID)
+			return id
+		}, func(b *dynamo.Book, id crm.ContactID) error {
+			err := b.Delete(ctx, id, now, func(contact.Contact) error { return nil })
+			if crm.CodeOf(err) == crm.NotFound {
+				return nil
+			}
+			return err
+		}, 0, lacks("other@b.example")},
 		{"import rows", seedContact, func(b *dynamo.Book, _ crm.ContactID) error {
 			var facts []contact.Facts
 			for i := range 5 {

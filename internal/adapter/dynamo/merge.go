@@ -433,14 +433,14 @@ func (b *Book) undoWrites(ctx context.Context, r contact.MergeRecord, m mergeIte
 	}
 	for i := range others {
 		s := slots.of(others[i].ID)
+		if err := b.giveBack(ctx, slots, &primary, &others[i]); err != nil {
+			return nil, err
+		}
 		if err := s.live(&others[i], 0); err != nil {
 			return nil, err
 		}
 		s.when("merged = :into", ":into", str(string(c.ID)))
 		s.remove("merged")
-		if err := b.giveBack(ctx, slots, &primary, &others[i]); err != nil {
-			return nil, err
-		}
 	}
 	writes := slots.writes()
 	writes = append(writes, types.TransactWriteItem{Update: &types.Update{
@@ -472,7 +472,14 @@ func (b *Book) giveBack(ctx context.Context, slots *changes, primary, c *contact
 			return &crm.Error{Code: crm.Conflict, Holder: owner,
 				Detail: "an e-mail address or external id that contact " + string(c.ID) + " had belongs to another contact by now; take it off that one, then undo the merge"}
 		}
-		slots.of(identity.Slot(b.site.Secret)).pass(owner, c.ID)
+		s := slots.of(identity.Slot(b.site.Secret))
+		s.pass(owner, c.ID)
+		if sup := contact.Suppression(text(stored[i], "sup")); owner == "" && sup != "" && identity.Kind == crm.ByEmail {
+			c.Suppress(sup, c.UpdatedAt) // what the primary left behind with it
+			s.when("sup = :sup", ":sup", str(string(sup)))
+		} else if owner == "" {
+			s.conds = append(s.conds, "attribute_not_exists(sup)")
+		}
 	}
 	return nil
 }
@@ -663,15 +670,15 @@ func (b *Book) endMerged(ctx context.Context, stored item, orders map[crm.Contac
 			ConditionExpression:       ptr("attribute_exists(merged)"),
 			ExpressionAttributeValues: item{":gone": num(number(stored, "gone"))},
 		}
-		if it := slots[mapKey(keys[i])]; !orders[id] && text(it, "owner") == "" {
+		if !orders[id] { // as in sweep
 			u.UpdateExpression = ptr("SET gone = :gone, #ttl = :ttl REMOVE merged, mg")
-			u.ConditionExpression = ptr("attribute_exists(merged) AND attribute_not_exists(#o)")
+			u.ConditionExpression = ptr("attribute_exists(merged) AND attribute_not_exists(#o) AND attribute_not_exists(sup)")
 			u.ExpressionAttributeNames = map[string]string{"#ttl": "ttl", "#o": "owner"}
 			u.ExpressionAttributeValues[":ttl"] = num(now.Add(tombstoneFor).Unix())
 		}
 		err := b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})
 		var l *lost
-		if asLost(err, &l) && text(l.items[0], "merged") != "" { // somebody new has the address already
+		if asLost(err, &l) && text(l.items[0], "merged") != "" { // somebody new has the address already, or it is suppressed
 			u.UpdateExpression, u.ConditionExpression, u.ExpressionAttributeNames = ptr("SET gone = :gone REMOVE merged, mg"), ptr("attribute_exists(merged)"), nil
 			delete(u.ExpressionAttributeValues, ":ttl")
 			err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})

@@ -331,3 +331,34 @@ func TestAnAddressThatWasLeftGoesBackAndForth(t *testing.T) {
 		answersTo(t, b, second.ID, "a@b.example", string(second.ID))
 	}
 }
+
+func TestAnUndoneMergeDoesNotLiftASuppression(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	a, c := create(t, b, "a@b.example"), create(t, b, "c@b.example")
+	r, _ := mustMerge(t, b, a.ID, c.ID)
+	for _, rule := range []contact.Rule{
+		func(k *contact.Contact) ([]timeline.Activity, error) {
+			k.Consent = contact.ConsentUnsubscribed
+			return nil, nil
+		},
+		func(k *contact.Contact) ([]timeline.Activity, error) { k.Emails = nil; return nil, nil }, // c@ keeps the suppression
+		func(k *contact.Contact) ([]timeline.Activity, error) {
+			k.Consent = contact.ConsentSubscribed
+			return nil, nil
+		},
+	} {
+		if _, err := b.Change(ctx, a.ID, now, rule); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustUndo(t, b, r.ID)
+	if back, err := find(t, b, "c@b.example"); err != nil || back.ID != c.ID || back.Consent != contact.ConsentUnsubscribed {
+		t.Errorf("given back with consent %s, %v", back.Consent, err)
+	}
+	mustMerge(t, b, a.ID, c.ID)
+	remove(t, b, a.ID)
+	again := create(t, b, "c@b.example")
+	if again.Consent != contact.ConsentUnsubscribed || again.ID == c.ID {
+		t.Errorf("a new contact under a suppressed address: %s %s", again.ID, again.Consent)
+	}
+}

@@ -84,7 +84,7 @@ func CheckMergeIDs(primary crm.ContactID, others []crm.ContactID) error {
 //   - addresses, phones, external ids and tags join; figures add up, the first order is
 //     the earliest and the last the latest;
 //   - the furthest status stands, with who gave it; see furthest;
-//   - consent only moves down its list, as from a source: who left stays out;
+//   - of each channel and list the strictest consent stands: who left stays out;
 //   - what was locked by hand stays locked, and offers join;
 //   - the first group in their order stands.
 //
@@ -333,6 +333,14 @@ func MergeNote(id string, m Merging, others []Contact, source, by string, now ti
 		add("status", string(o.Status))
 		add("tags", strings.Join(o.Tags, ", "))
 		add("consent", string(o.Consent))
+		for _, ch := range ConsentChannels[1:] {
+			if st := o.Standing(Scope{Channel: ch}).State; st != ConsentNever {
+				add("consent."+string(ch), string(st))
+			}
+		}
+		for _, l := range o.Subscriptions {
+			add("list."+l.List, string(l.State))
+		}
 		add("group", o.Group)
 		add("orders_count", strconv.Itoa(o.Figures.Orders))
 		add("origin", o.Origin.Source)

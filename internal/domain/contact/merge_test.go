@@ -43,6 +43,9 @@ func TestMergeRules(t *testing.T) {
 			func(c Contact) bool { return slices.Equal(c.Tags, []string{"VIP", "x"}) }, ""},
 		{"who left stays out", func(c *Contact) { c.Consent = ConsentSubscribed }, func(c *Contact) { c.Consent = ConsentUnsubscribed },
 			func(c Contact) bool { return c.Consent == ConsentUnsubscribed }, ""},
+		{"who left a list stays off it", func(c *Contact) { c.stand(Scope{ByEmail, "news"}, Standing{State: ConsentSubscribed}) },
+			func(c *Contact) { c.stand(Scope{ByEmail, "news"}, Standing{State: ConsentUnsubscribed}) },
+			func(c Contact) bool { return c.Standing(Scope{ByEmail, "news"}).State == ConsentUnsubscribed }, ""},
 		{"the furthest status stands, with who gave it", nil, func(c *Contact) { c.Status, c.StatusManual = VIP, true },
 			func(c Contact) bool { return c.Status == VIP && c.StatusManual }, ""},
 		{"a customer is further than an inactive one", func(c *Contact) { c.Status, c.StatusManual = Inactive, true }, func(c *Contact) { c.Status = Customer },
@@ -98,6 +101,10 @@ func TestMergeRules(t *testing.T) {
 				got, was := pair[0], pair[1]
 				got.Version, got.UpdatedAt, got.Figures = was.Version, was.UpdatedAt, was.Figures // the store counts
 				got.Stamps, was.Stamps = nil, nil
+				if got.Standing(Scope{Channel: ByEmail}) != was.Standing(Scope{Channel: ByEmail}) {
+					t.Error("the consent differs")
+				}
+				got.ConsentMark, was.ConsentMark = Mark{}, Mark{}
 				f := func(c Contact) string {
 					l := fmt.Sprint(c.Lock)
 					c.Lock = nil
