@@ -170,3 +170,20 @@ func TestMergesBeyondTheLimitsAreBlocked(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAMergeMadeCanBeEdited(t *testing.T) {
+	c := person("ct_a", func(c *Contact) {
+		c.Email = "a@b.example"
+		for i := range 20 {
+			c.Emails, c.ExternalIDs = append(c.Emails, fmt.Sprintf("e%d@b.example", i)), append(c.ExternalIDs, fmt.Sprintf("x:%d", i), fmt.Sprintf("y:%d", i))
+		}
+	})
+	p := Patch{Emails: Some(c.Emails[1:]), ExternalIDs: Some(c.ExternalIDs[1:])}
+	if _, err := c.Edit(p, nl, "mb_1", now); err != nil {
+		t.Error(err)
+	}
+	p = Patch{Emails: Some(append(slices.Clone(c.Emails), "one@b.example", "two@b.example"))}
+	if _, err := c.Edit(p, nl, "mb_1", now); crm.CodeOf(err) != crm.Invalid {
+		t.Errorf("more than there were: %v", err)
+	}
+}

@@ -225,9 +225,10 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 		}
 	}
 	if p.Emails.Set {
+		limit := max(MaxEmails-1, len(c.Emails)) // a merge may have made more
 		c.Emails = nil
-		if len(p.Emails.Value) > MaxEmails-1 {
-			faults.Add("/emails", "a contact has at most %d further addresses", MaxEmails-1)
+		if len(p.Emails.Value) > limit {
+			faults.Add("/emails", "a contact has at most %d further addresses", limit)
 		} else {
 			for i, v := range p.Emails.Value {
 				e, err := crm.ParseEmail(v)
@@ -244,9 +245,10 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 		c.Emails = slices.DeleteFunc(c.Emails, func(e string) bool { return crm.EmailKey(e) == key })
 	}
 	if p.ExternalIDs.Set {
+		limit := max(MaxExternal, len(c.ExternalIDs))
 		c.ExternalIDs = nil
-		if len(p.ExternalIDs.Value) > MaxExternal {
-			faults.Add("/external_ids", "a contact has at most %d external ids", MaxExternal)
+		if len(p.ExternalIDs.Value) > limit {
+			faults.Add("/external_ids", "a contact has at most %d external ids", limit)
 		} else {
 			for i, x := range p.ExternalIDs.Value {
 				if src, id, ok := strings.Cut(x, ":"); !ok || src == "" || id == "" || strings.Contains(x, ";") || len(x) > 300 || !utf8.ValidString(x) {
