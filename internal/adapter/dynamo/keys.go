@@ -66,6 +66,15 @@ func membershipKey(p member.Person, id crm.SiteID) item {
 
 func signInKey(p member.Person, id string) item { return key(personPK(p), "SIGNIN#"+id) }
 
+// What many small things of a site start their sort keys with.
+const (
+	tagPrefix   = "TAG#"
+	groupPrefix = "GROUP#"
+)
+
+func tagKey(id crm.SiteID, tag string) item     { return key(sitePK(id), tagPrefix+tag) }
+func groupKey(id crm.SiteID, group string) item { return key(sitePK(id), groupPrefix+group) }
+
 func shardPK(id crm.SiteID, shard int) string { return fmt.Sprintf("%s#C#%02d", sitePK(id), shard) }
 
 func slotKey(s *site.Site, id crm.ContactID) item {

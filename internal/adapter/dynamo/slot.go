@@ -272,7 +272,7 @@ func pack(c *contact.Contact) (packed, error) {
 		return packed{}, fmt.Errorf("packing contact %s: %w", c.ID, err)
 	}
 	slim, err := packJSON([]any{c.Email, c.FirstName, c.LastName, c.Company, c.Phone, c.Status, c.Tags, r.Consent,
-		c.Figures.Orders, c.Address.City, c.Address.Postcode, c.Address.Country, c.Language, r.Created, r.Updated, c.Subscribed()})
+		c.Figures.Orders, c.Address.City, c.Address.Postcode, c.Address.Country, c.Language, r.Created, r.Updated, c.Subscribed(), c.Group})
 	if err != nil {
 		return packed{}, fmt.Errorf("packing contact %s: %w", c.ID, err)
 	}
@@ -383,7 +383,7 @@ func rowOf(it item) (contact.Row, error) {
 	r := contact.Row{ID: crm.ContactID(text(it, "SK")), Version: number(it, "v")}
 	var created, updated int64
 	fields := []any{&r.Email, &r.FirstName, &r.LastName, &r.Company, &r.Phone, &r.Status, &r.Tags, &r.Consent,
-		&r.Orders, &r.City, &r.Postcode, &r.Country, &r.Language, &created, &updated, &r.Lists}
+		&r.Orders, &r.City, &r.Postcode, &r.Country, &r.Language, &created, &updated, &r.Lists, &r.Group}
 	if err := json.Unmarshal([]byte(text(it, "slim")), &fields); err != nil {
 		return r, fmt.Errorf("unpacking the row of contact %s: %w", r.ID, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/plan"
 	"clientele/internal/domain/site"
 )
 
@@ -159,6 +160,9 @@ var statusActions = []Action{
 	}},
 }
 
+// SetGroup is the action that puts contacts into a group, which whoever asks has found.
+const SetGroup = "set_group"
+
 // ClearGroupEverywhere is the action that frees the members of the group From.
 const ClearGroupEverywhere = "clear_group_everywhere"
 
@@ -171,6 +175,12 @@ func setGroup(c *contact.Contact, id string) ([]string, error) {
 }
 
 var groupActions = []Action{
+	{Name: SetGroup, Check: func(a *Args, s site.Site, faults *crm.Faults) error {
+		if a.Group == "" {
+			faults.Add("/arguments/group", "give the id of a group, or use clear_group")
+		}
+		return s.Plan.Needs(plan.Groups)
+	}, Rule: func(c *contact.Contact, r Run) ([]string, error) { return setGroup(c, r.Job.Args.Group) }},
 	{Name: "clear_group", Rule: func(c *contact.Contact, _ Run) ([]string, error) { return setGroup(c, "") }},
 	{Name: ClearGroupEverywhere, Internal: true, Rule: func(c *contact.Contact, r Run) ([]string, error) {
 		if c.Group != r.Job.Args.From {

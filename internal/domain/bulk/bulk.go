@@ -136,8 +136,8 @@ type Part struct {
 
 // Jobs keeps the bulk jobs of one site.
 type Jobs interface {
-	// CreateBulk stores a new job with its parts, all or nothing.
-	CreateBulk(ctx context.Context, j Job, parts []Part) error
+	// CreateBulk stores a new job with its parts and a row of the audit log, all or nothing.
+	CreateBulk(ctx context.Context, j Job, parts []Part, e audit.Entry) error
 	// Bulk reads one, strongly consistent; crm.NotFound.
 	Bulk(ctx context.Context, id string) (Job, error)
 	// ChangeBulk applies a change and stores it, repeating it while others come

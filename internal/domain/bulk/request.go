@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/segment"
@@ -194,7 +195,7 @@ func launch(ctx context.Context, jobs Jobs, q Queue, s site.Site, by site.Actor,
 	sel.IDs = nil
 	j := Job{ID: id, State: Queued, Action: r.Action, Args: r.Args, Selection: sel, By: by.ID, Source: by.Source(),
 		CreatedAt: now, UpdatedAt: now, Parts: len(parts)}
-	if err := jobs.CreateBulk(ctx, j, parts); err != nil {
+	if err := jobs.CreateBulk(ctx, j, parts, audit.Note(by, "", now, audit.BulkStarted, id, r.Action)); err != nil {
 		return j, err
 	}
 	if err := q.SendBulk(ctx, Task{Site: s.ID, Job: id}); err != nil {
@@ -267,6 +268,8 @@ func (r *view) Text(f segment.Field) string {
 		return r.Country
 	case segment.Language:
 		return r.Language
+	case segment.Group:
+		return r.Group
 	}
 	return ""
 }

@@ -94,7 +94,7 @@ func (w *Worker) part(ctx context.Context, b Book, s site.Site, j Job, a Action,
 			if end, ok := ctx.Deadline(); ok && end.Sub(w.Clock.Now()) < leave {
 				return w.Queue.SendBulk(ctx, t)
 			}
-			if p, err = plan(ctx, b, f, p); err == nil && len(p.Plan) > 0 {
+			if p, err = planPage(ctx, b, f, p); err == nil && len(p.Plan) > 0 {
 				err = b.PlanPage(ctx, j.ID, p)
 				p.Version++
 			}
@@ -111,8 +111,8 @@ func (w *Worker) part(ctx context.Context, b Book, s site.Site, j Job, a Action,
 // mostScanned is how many rows are read for one page.
 const mostScanned = 10_000
 
-// plan chooses the contacts of the next page.
-func plan(ctx context.Context, b Book, f segment.Filter, p Part) (Part, error) {
+// planPage chooses the contacts of the next page.
+func planPage(ctx context.Context, b Book, f segment.Filter, p Part) (Part, error) {
 	if p.IDs != nil {
 		ids := p.IDs[p.At:min(p.At+pageSize, len(p.IDs))]
 		rows, err := b.Rows(ctx, ids)

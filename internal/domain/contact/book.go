@@ -80,6 +80,7 @@ type Row struct {
 	Company, Phone       string
 	Status               Status
 	Tags                 []string
+	Group                string
 	Consent              Consent
 	Lists                []string // that may be sent to this contact
 	Orders               int

@@ -99,7 +99,8 @@ var Channels = []string{"email", "phone", "sms", "whatsapp", "post"}
 
 // Limits of one contact.
 const (
-	MaxTags     = 250
+	MaxTags     = 250 // whatever a site sets
+	DefaultTags = 50  // where it sets nothing
 	MaxTag      = 100 // characters
 	MaxEmails   = 10
 	MaxExternal = 20

@@ -2,7 +2,6 @@ package contact
 
 import (
 	"slices"
-	"strings"
 
 	"clientele/internal/domain/timeline"
 )
@@ -57,7 +56,7 @@ func fromTo(from, to string, more ...timeline.Value) []timeline.Value {
 func tagValues(before, after []string) (values []timeline.Value) {
 	without := func(name string, these, those []string) {
 		for _, t := range these {
-			if !slices.ContainsFunc(those, func(o string) bool { return strings.EqualFold(t, o) }) {
+			if !slices.ContainsFunc(those, func(o string) bool { return SameTag(t, o) }) {
 				values = append(values, timeline.Value{Name: name, Text: t})
 			}
 		}

@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -40,6 +41,7 @@ type Patch struct {
 	Status                                   Opt[Status]
 	Tags                                     Opt[[]string]
 	Consent                                  Opt[Consent]
+	Group                                    Opt[string] // an id that the caller has found; empty: none
 }
 
 // AddressPatch changes parts of an address.
@@ -104,7 +106,7 @@ func (p *Patch) texts() []*Opt[string] { // in the order of fields
 type Policy struct {
 	Country    string // ISO 3166-1 alpha-2; how a phone number without a country code is read
 	Language   string // "nl" or "en": in which names of countries are written
-	MaxTags    int    // tags a contact may have; 0 means MaxTags
+	MaxTags    int    // tags a contact may have; 0 means DefaultTags
 	Plan       plan.Plan
 	LockScope  LockScope // empty: the whole contact
 	Automation Automation
@@ -180,6 +182,7 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 	note("external_ids", slices.Equal(c.ExternalIDs, before.ExternalIDs))
 	note("tags", slices.Equal(c.Tags, before.Tags))
 	note("consent", c.Consent == before.Consent)
+	note("group", c.Group == before.Group)
 	return changed, nil
 }
 
@@ -276,10 +279,17 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 			c.Settle(Scope{Channel: ByEmail}, p.Consent.Value, Mark{Since: now, Source: source})
 		}
 	}
+	if p.Group.Set && p.Group.Value != c.Group {
+		if p.Group.Value != "" {
+			refused = errors.Join(refused, pol.Plan.Needs(plan.Groups))
+		}
+		c.Group = p.Group.Value
+	}
 	if p.Tags.Set {
+		had := len(c.Tags)
 		c.Tags = nil
 		if len(p.Tags.Value) > 2*MaxTags {
-			faults.Add("/tags", "a contact has at most %d tags; these are %d", pol.maxTags(), len(p.Tags.Value))
+			faults.Add("/tags", "a contact has at most %d tags; these are %d", pol.TagLimit(), len(p.Tags.Value))
 			p.Tags.Value = nil
 		}
 		for i, t := range p.Tags.Value {
@@ -289,7 +299,7 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 				c.Tags = AddTag(c.Tags, t)
 			}
 		}
-		if limit := pol.maxTags(); len(c.Tags) > limit {
+		if limit := pol.TagLimit(); len(c.Tags) > limit && len(c.Tags) > had {
 			faults.Add("/tags", "a contact has at most %d tags; these are %d", limit, len(c.Tags))
 		}
 	}
@@ -332,11 +342,12 @@ func sourceOf(by string) string {
 	return "api"
 }
 
-func (p Policy) maxTags() int {
+// TagLimit is how many tags a contact of the site may have.
+func (p Policy) TagLimit() int {
 	if p.MaxTags > 0 {
-		return p.MaxTags
+		return min(p.MaxTags, MaxTags)
 	}
-	return MaxTags
+	return DefaultTags
 }
 
 func applyAddress(name string, p Opt[*AddressPatch], to *Address, faults *crm.Faults) {

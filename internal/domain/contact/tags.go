@@ -60,7 +60,7 @@ func (c *Contact) ChangeTags(add, remove []string, pol Policy) (changed bool, er
 		}
 	}
 	// What a contact has from before a lower limit, it keeps.
-	if limit := pol.maxTags(); len(next) > limit && len(next) > n {
+	if limit := pol.TagLimit(); len(next) > limit && len(next) > n {
 		return false, tooManyTags(limit, len(next))
 	}
 	c.Tags, changed = next, changed || len(next) != n
@@ -88,6 +88,15 @@ func (c *Contact) RenameTag(from, to string) (changed bool) {
 	}
 	c.Tags = next
 	return true
+}
+
+// TagsWith is how many tags the contact would have with these.
+func (c *Contact) TagsWith(tags []string) int {
+	all := c.Tags[:len(c.Tags):len(c.Tags)]
+	for _, t := range tags {
+		all = AddTag(all, t)
+	}
+	return len(all)
 }
 
 func tooManyTags(limit, n int) error {

@@ -62,6 +62,7 @@ const (
 	OrdersCount
 	CreatedAt
 	UpdatedAt
+	Group
 )
 
 type kind uint8
@@ -81,6 +82,7 @@ var fields = [...]struct {
 	Company: {"company", text}, Phone: {"phone", text}, Status: {"status", text}, Tags: {"tags", tags},
 	Consent: {"consent", text}, City: {"city", text}, Postcode: {"postcode", text}, Country: {"country", text},
 	Language: {"language", text}, OrdersCount: {"orders_count", number}, CreatedAt: {"created_at", moment}, UpdatedAt: {"updated_at", moment},
+	Group: {"group", text},
 }
 
 // String is the name of the field in a filter.
@@ -333,6 +335,9 @@ func quoted(s string) string {
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
+
+// HasTag is the filter of those that have a tag.
+func HasTag(tag string) string { return "tags:" + quoted(tag) }
 
 // keyword reports whether a word is AND, OR or NOT in any case.
 func keyword(s string) bool {

@@ -10,6 +10,7 @@ const (
 	ContactsWrite  Scope = "contacts.write" // also deleting and merging
 	ContactsImport Scope = "contacts.import"
 	ContactsExport Scope = "contacts.export"
+	Prices         Scope = "prices.read" // what a contact's group pays: for shops
 	Settings       Scope = "settings"    // of the site; its forms and shop connections
 	Members        Scope = "members"     // who works here, with which rights
 	Keys           Scope = "keys"        // API keys
@@ -18,7 +19,7 @@ const (
 )
 
 // Scopes lists all of them.
-var Scopes = []Scope{ContactsRead, ContactsWrite, ContactsImport, ContactsExport, Settings, Members, Keys, Audit, Impersonate}
+var Scopes = []Scope{ContactsRead, ContactsWrite, ContactsImport, ContactsExport, Prices, Settings, Members, Keys, Audit, Impersonate}
 
 // ActorKind is what sort of credential somebody came with.
 type ActorKind string

@@ -25,7 +25,7 @@ type Site struct {
 	Shards    int    // 4, 16 or 64; never changes
 	Country   string // ISO 3166-1 alpha-2
 	Language  string // "nl" or "en": what its visitors read
-	MaxTags   int    // tags a contact may have; 0 means contact.MaxTags
+	MaxTags   int    // tags a contact may have; 0 means contact.DefaultTags
 	Plan      plan.Plan
 	Calls     int // API calls a minute of each key and member; 0 means quota.Calls. The operator sets it
 	CreatedAt time.Time

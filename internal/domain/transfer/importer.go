@@ -803,8 +803,15 @@ type rowWorker struct {
 	errs   *errorPart
 
 	facts []contact.Facts
-	rows  []int
+	rows  []sourceRow
 	ids   map[crm.Identity]bool
+}
+
+// sourceRow is where facts come from.
+type sourceRow struct {
+	n      int
+	line   int64
+	fields []string
 }
 
 func (w *rowWorker) reject(row int, line int64, fields []string, r rejection) {
@@ -832,7 +839,7 @@ func (w *rowWorker) add(ctx context.Context, row int, rec csv.Record) error {
 	for _, id := range ids {
 		w.ids[id] = true
 	}
-	w.facts, w.rows = append(w.facts, f), append(w.rows, row)
+	w.facts, w.rows = append(w.facts, f), append(w.rows, sourceRow{row, rec.Line, fields})
 	return nil
 }
 
@@ -843,13 +850,18 @@ func (w *rowWorker) flush(ctx context.Context) error {
 	outcomes := make([]outcome, len(w.facts))
 	err := w.book.UpsertAll(ctx, w.facts, w.now, func(i int, c *contact.Contact, f contact.Facts, isNew bool) error {
 		var err error
-		outcomes[i], err = w.bring(w.rows[i], c, f, isNew)
+		outcomes[i], err = w.bring(w.rows[i].n, c, f, isNew)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for _, o := range outcomes {
+	for i, o := range outcomes {
+		if r := w.rows[i]; o == rejected {
+			w.reject(r.n, r.line, r.fields, rejection{columnOf(w.job.Columns, "tags"), JoinTags(w.facts[i].Tags), fmt.Sprintf(
+				"a contact has at most %d tags; with those that it has these would be more", w.layout.policy.TagLimit())})
+			continue
+		}
 		w.counts.add(o)
 	}
 	w.facts, w.rows = w.facts[:0], w.rows[:0]
@@ -861,6 +873,9 @@ func (w *rowWorker) flush(ctx context.Context) error {
 func (w *rowWorker) bring(row int, c *contact.Contact, f contact.Facts, isNew bool) (outcome, error) {
 	opt := w.job.Options
 	if isNew {
+		if c.TagsWith(f.Tags) > w.layout.policy.TagLimit() {
+			return rejected, contact.ErrUnchanged
+		}
 		if f.Status == "" && opt.Status != "" {
 			c.Status = opt.Status
 		}
@@ -883,6 +898,9 @@ func (w *rowWorker) bring(row int, c *contact.Contact, f contact.Facts, isNew bo
 	}
 	if opt.Existing == Skip {
 		return same, contact.ErrUnchanged
+	}
+	if n := c.TagsWith(f.Tags); n > len(c.Tags) && n > w.layout.policy.TagLimit() {
+		return rejected, contact.ErrUnchanged
 	}
 	if opt.Existing == Fill {
 		c.KeepFilled(&f.Details)

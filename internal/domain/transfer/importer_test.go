@@ -393,6 +393,27 @@ func TestTagsHaveLimits(t *testing.T) {
 	want(t, j, transfer.Counts{Rows: 2, Created: 1, Rejected: 1})
 }
 
+// What a site allows holds for files too; a row that does not fit is told of and
+// not half taken.
+func TestTagsOfAFileKeepToTheSitesLimit(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	s.MaxTags = 3
+	j := b.run(book, s, "email,tags,company\na@b.example,1;2;3,A\nc@b.example,1;2;3;4,C\nd@b.example,1;2,D\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 3, Created: 2, Rejected: 1})
+	j = b.run(book, s, "email,tags,company\na@b.example,3;4,A2\nd@b.example,2;3,D2\nA@b.example,2,A3\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 3, Updated: 2, Rejected: 1})
+	if text := b.files.Text(t, j.ErrFile); !strings.Contains(text, "at most 3 tags") || !strings.Contains(text, "A2") {
+		t.Errorf("errors %s", text)
+	}
+	for email, want := range map[string]string{"a@b.example": "A3 [1 2 3]", "d@b.example": "D2 [1 2 3]"} {
+		c, err := book.Find(context.Background(), crm.EmailIdentity(email))
+		if err != nil || fmt.Sprint(c.Company, " ", c.Tags) != want {
+			t.Errorf("%s: %s %v, %v", email, c.Company, c.Tags, err)
+		}
+	}
+}
+
 func TestExportOfManyIDs(t *testing.T) {
 	b := newBench(t)
 	book, s := b.site("bakery")

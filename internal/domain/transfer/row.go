@@ -83,7 +83,7 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		case "tags":
 			tags := SplitTags(v)
 			if len(tags) > contact.MaxTags {
-				return reject(fmt.Errorf("a contact has at most %d tags; these are %d", contact.MaxTags, len(tags)))
+				return reject(fmt.Errorf("a contact has at most %d tags; these are %d", l.policy.TagLimit(), len(tags)))
 			}
 			for _, t := range tags {
 				if len([]rune(t)) > contact.MaxTag {

@@ -120,7 +120,9 @@ func (h contactsAPI) batchCreate(ctx context.Context, c caller, in *batchCreateI
 	made := make([]contact.Contact, len(in.Body.Contacts))
 	for i := range made {
 		var err error
-		made[i], err = contact.Draft(in.Body.Contacts[i].patch(), c.site.Policy(), c.by.Source(), c.by.ID, now)
+		if err = h.hasGroup(ctx, c, in.Body.Contacts[i].Group.value, "/group"); err == nil {
+			made[i], err = contact.Draft(in.Body.Contacts[i].patch(), c.site.Policy(), c.by.Source(), c.by.ID, now)
+		}
 		var e *crm.Error
 		if errors.As(err, &e) && e.Code == crm.Invalid {
 			for _, f := range e.Faults {

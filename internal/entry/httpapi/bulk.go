@@ -21,15 +21,16 @@ var bulkActions = bulk.Builtin()
 
 type bulkArguments struct {
 	Tags   []string       `json:"tags,omitempty" doc:"add_tags, remove_tags: which, at most 50" example:"[\"spring 2026\"]"`
+	Group  string         `json:"group,omitempty" maxLength:"64" doc:"set_group: the id of a customer group" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
 	Status contact.Status `json:"status,omitempty" doc:"set_status: lead, customer, vip, inactive or one that the site made" example:"vip"`
 }
 
 func (a bulkArguments) args() bulk.Args {
-	return bulk.Args{Tags: a.Tags, Status: a.Status}
+	return bulk.Args{Tags: a.Tags, Status: a.Status, Group: a.Group}
 }
 
 type bulkRequest struct {
-	Action    string        `json:"action" maxLength:"50" doc:"add_tags, remove_tags, set_status, give_back_status, apply_automation, clear_group or delete" example:"add_tags"`
+	Action    string        `json:"action" maxLength:"50" doc:"add_tags, remove_tags, set_status, give_back_status, apply_automation, set_group, clear_group or delete" example:"add_tags"`
 	Arguments bulkArguments `json:"arguments,omitempty" doc:"What the action needs to know"`
 	IDs       []string      `json:"ids,omitempty" minItems:"1" doc:"Which contacts, at most 10,000. Give one of ids, filter and all"`
 	Filter    string        `json:"filter,omitempty" maxLength:"2048" doc:"Which contacts, in the language of exports" example:"status = customer AND city:utrecht"`
@@ -160,6 +161,9 @@ type previewAnswer struct {
 type bulkInput struct{ Body bulkRequest }
 
 func (h contactsAPI) previewBulk(ctx context.Context, c caller, in *bulkInput) (*previewAnswer, error) {
+	if err := h.hasGroup(ctx, c, in.Body.Arguments.Group, "/arguments/group"); err != nil {
+		return nil, err
+	}
 	p, err := bulk.Look(ctx, h.open(c.site), bulkActions, c.site, c.by, in.Body.request(), h.clock.Now())
 	if err != nil {
 		return nil, err
@@ -170,6 +174,9 @@ func (h contactsAPI) previewBulk(ctx context.Context, c caller, in *bulkInput) (
 }
 
 func (h contactsAPI) startBulk(ctx context.Context, c caller, in *bulkInput) (*bulkAnswer, error) {
+	if err := h.hasGroup(ctx, c, in.Body.Arguments.Group, "/arguments/group"); err != nil {
+		return nil, err
+	}
 	now := h.clock.Now()
 	id, err := newJobID("bk_", now)
 	if err != nil {

@@ -16,14 +16,18 @@ import (
 	"clientele/internal/domain/bulk"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/group"
 	"clientele/internal/domain/order"
 	"clientele/internal/domain/site"
+	"clientele/internal/domain/tag"
 	"clientele/internal/domain/timeline"
 )
 
 // ContactBook is what the contacts API needs of a site's book.
 type ContactBook interface {
 	bulk.Book
+	tag.Store
+	group.Store
 	contact.Batch
 	mergeBook
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
@@ -32,7 +36,7 @@ type ContactBook interface {
 
 // Contacts is the API for contacts, and the OpenAPI description of the whole API.
 func Contacts(dir Sites, open func(site.Site) ContactBook, jobs bulk.Queue, clock crm.Clock) http.Handler {
-	h := contactsAPI{dir, open, jobs, clock}
+	h := contactsAPI{dir, open, jobs, clock, &usages{}}
 	many := serve(dir, clock, maxManyIDs, func(a huma.API) { addBulk(a, h) })
 	mux := http.NewServeMux()
 	mux.Handle("/", serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, h) }))
@@ -47,6 +51,7 @@ type contactsAPI struct {
 	open  func(site.Site) ContactBook
 	jobs  bulk.Queue
 	clock crm.Clock
+	used  *usages
 }
 
 type moneyJSON struct {
@@ -88,6 +93,7 @@ type contactJSON struct {
 	Status           contact.Status  `json:"status" doc:"lead, customer, vip, inactive or one that the site made" example:"lead"`
 	StatusManual     bool            `json:"status_manual" doc:"Given by hand: the automation leaves it until it is given back with \"status\": null"`
 	Tags             []string        `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
+	Group            string          `json:"group" doc:"The id of the customer group; empty for none" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
 	Consent          contact.Consent `json:"consent" doc:"never, pending, subscribed or unsubscribed" example:"subscribed"`
 	ExternalIDs      []string        `json:"external_ids" nullable:"false" doc:"Ids in other systems, source:id"`
 	OrdersCount      int             `json:"orders_count" doc:"Orders that count: not cancelled, failed, draft or test" example:"2"`
@@ -112,6 +118,7 @@ type rowJSON struct {
 	Phone       string          `json:"phone" example:"+31612345678"`
 	Status      contact.Status  `json:"status" example:"lead"`
 	Tags        []string        `json:"tags" nullable:"false"`
+	Group       string          `json:"group" doc:"The id of the customer group; empty for none" example:""`
 	Consent     contact.Consent `json:"consent" example:"never"`
 	OrdersCount int             `json:"orders_count" example:"0"`
 	City        string          `json:"city"`
@@ -155,6 +162,7 @@ type contactChange struct {
 	Custom           optional[customChange]   `json:"custom,omitempty" doc:"Values of the site's own fields by key: an absent one stays, null clears it. A number may come as text"`
 	Status           optional[string]         `json:"status,omitempty" doc:"lead, customer, vip, inactive or one that the site made. Set by hand it stays; null gives it back to the automation"`
 	Tags             optional[[]string]       `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
+	Group            optional[string]         `json:"group,omitempty" doc:"The id of a customer group; null for none" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
 	Consent          optional[string]         `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
 	ExternalIDs      optional[[]string]       `json:"external_ids,omitempty" doc:"source:id, at most 20"`
 }
@@ -211,6 +219,8 @@ func addContacts(api huma.API, h contactsAPI) {
 	}, h.delete)
 	addBatch(api, h)
 	addLocks(api, h)
+	addTags(api, h)
+	addGroups(api, h)
 	addCustomFields(api, h)
 	addMerges(api, h)
 	addStatuses(api, h)
@@ -231,6 +241,9 @@ type createInput struct {
 }
 
 func (h contactsAPI) create(ctx context.Context, c caller, in *createInput) (*contactAnswer, error) {
+	if err := h.hasGroup(ctx, c, in.Body.Group.value, "/group"); err != nil {
+		return nil, err
+	}
 	now := h.clock.Now()
 	made, err := contact.Draft(in.Body.patch(), c.site.Policy(), c.by.Source(), c.by.ID, now)
 	if err != nil {
@@ -284,13 +297,18 @@ func (h contactsAPI) list(ctx context.Context, c caller, in *listInput) (*listAn
 		return nil, err
 	}
 	out := &listAnswer{}
-	out.Body.Contacts = make([]rowJSON, len(rows))
-	for i, r := range rows {
-		out.Body.Contacts[i] = rowJSON{r.ID, r.Version, r.Email, r.FirstName, r.LastName, r.Company, r.Phone, r.Status, list(r.Tags),
-			r.Consent, r.Orders, r.City, r.Postcode, r.Country, r.Language, r.CreatedAt, r.UpdatedAt}
-	}
+	out.Body.Contacts = rowsJSON(rows)
 	out.Body.NextCursor = c.site.SealCursor("contacts", next)
 	return out, nil
+}
+
+func rowsJSON(rows []contact.Row) []rowJSON {
+	out := make([]rowJSON, len(rows))
+	for i, r := range rows {
+		out[i] = rowJSON{r.ID, r.Version, r.Email, r.FirstName, r.LastName, r.Company, r.Phone, r.Status, list(r.Tags), r.Group,
+			r.Consent, r.Orders, r.City, r.Postcode, r.Country, r.Language, r.CreatedAt, r.UpdatedAt}
+	}
+	return out
 }
 
 type getInput struct {
@@ -320,6 +338,9 @@ type changeInput struct {
 }
 
 func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*contactAnswer, error) {
+	if err := h.hasGroup(ctx, c, in.Body.Group.value, "/group"); err != nil {
+		return nil, err
+	}
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
 		return k.Edit(in.Body.patch(), c.site.Policy(), c.by.ID, now)
 	})
@@ -397,7 +418,7 @@ func answer(c contact.Contact, pol contact.Policy) *contactAnswer {
 		Gender: c.Gender, VATNumber: c.VATNumber, FiscalNumber: c.FiscalNumber, PreferredChannel: c.PreferredChannel,
 		Phones: list(c.Phones), AsTyped: list(c.AsTyped()), Note: c.Note, Address: addressOf(c.Address, pol),
 		BillingAddress: addressOf(c.BillingAddress, pol), ShippingAddress: addressOf(c.ShippingAddress, pol),
-		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
+		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Group: c.Group, Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
 		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
 		Origin: originJSON(c.Origin), Merged: list(c.Merged), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
@@ -433,7 +454,7 @@ func (b contactChange) patch() contact.Patch {
 		Address: addressPatch(b.Address), BillingAddress: addressPatch(b.BillingAddress), ShippingAddress: addressPatch(b.ShippingAddress),
 		Status:  contact.Opt[contact.Status]{Set: b.Status.set, Value: contact.Status(b.Status.value)},
 		Consent: contact.Opt[contact.Consent]{Set: b.Consent.set, Value: contact.Consent(b.Consent.value)},
-		Tags:    b.Tags.opt(), Custom: customPatch(b.Custom),
+		Tags:    b.Tags.opt(), Group: b.Group.opt(), Custom: customPatch(b.Custom),
 	}
 }
 

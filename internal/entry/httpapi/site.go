@@ -203,7 +203,7 @@ func settingsOf(s site.Site) *settingsAnswer {
 		j.LockScope = contact.LockContact
 	}
 	if j.MaxTags == 0 {
-		j.MaxTags = contact.MaxTags
+		j.MaxTags = contact.DefaultTags
 	}
 	return &settingsAnswer{ETag: etag(s.Version), Body: j}
 }

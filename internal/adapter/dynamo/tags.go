@@ -1,0 +1,107 @@
+package dynamo
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/tag"
+)
+
+var _ tag.Store = (*Book)(nil)
+
+type tagRecord struct {
+	Name   string `json:"n"`
+	Colour string `json:"c,omitempty"`
+}
+
+func (b *Book) tagKey(name string) item { return tagKey(b.site.ID, tag.ID(b.site.Secret, name)) }
+
+func tagOf(it item) (tag.Tag, error) {
+	var r tagRecord
+	err := decode(it, &r)
+	return tag.Tag(r), err
+}
+
+func (b *Book) tagWrite(t tag.Tag) (types.TransactWriteItem, error) {
+	body, err := packJSON(tagRecord(t))
+	it := b.tagKey(t.Name)
+	it["t"], it["sv"], it["body"] = str("tag"), num(schemaVersion), str(body)
+	return types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}}, err
+}
+
+// Tags implements tag.Store.
+func (b *Book) Tags(ctx context.Context) (tags []tag.Tag, err error) {
+	err = b.settings(ctx, tagPrefix, func(it item) error {
+		t, err := tagOf(it)
+		tags = append(tags, t)
+		return err
+	})
+	return tags, err
+}
+
+// settings visits the small things of the site whose sort key starts with a prefix.
+func (b *Book) settings(ctx context.Context, prefix string, visit func(item) error) error {
+	q := query{pk: sitePK(b.site.ID), cond: "AND begins_with(SK, :prefix)", values: item{":prefix": str(prefix)}, forward: true}
+	for {
+		items, next, err := b.t.query(ctx, b.site.ID, q)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			if err := visit(it); err != nil {
+				return err
+			}
+		}
+		if q.start = next; next == nil {
+			return nil
+		}
+	}
+}
+
+// Tag implements tag.Store.
+func (b *Book) Tag(ctx context.Context, id string) (tag.Tag, error) {
+	it, err := b.t.get(ctx, b.site.ID, tagKey(b.site.ID, id))
+	if err == nil && it == nil {
+		err = crm.Errorf(crm.NotFound, "there is no such tag on this site")
+	}
+	if err != nil {
+		return tag.Tag{}, err
+	}
+	return tagOf(it)
+}
+
+// PutTag implements tag.Store.
+func (b *Book) PutTag(ctx context.Context, t tag.Tag) error {
+	w, err := b.tagWrite(t)
+	if err != nil {
+		return err
+	}
+	return b.t.commit(ctx, b.site.ID, w)
+}
+
+// RenameTag implements tag.Store.
+func (b *Book) RenameTag(ctx context.Context, from string, to tag.Tag) error {
+	if to.Colour == "" {
+		have, err := b.Tag(ctx, tag.ID(b.site.Secret, to.Name))
+		if err == nil {
+			to.Colour = have.Colour
+		} else if crm.CodeOf(err) != crm.NotFound {
+			return err
+		}
+	}
+	w, err := b.tagWrite(to)
+	if err != nil {
+		return err
+	}
+	if crm.SameFolded(from, to.Name) { // another spelling
+		return b.t.commit(ctx, b.site.ID, w)
+	}
+	return b.t.commit(ctx, b.site.ID, w, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(from)}})
+}
+
+// RemoveTag implements tag.Store.
+func (b *Book) RemoveTag(ctx context.Context, name string) error {
+	return b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(name)}})
+}

@@ -1,0 +1,375 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"clientele/internal/domain/bulk"
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/segment"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/tag"
+	"clientele/internal/domain/timeline"
+)
+
+// usage is how many contacts have each tag and each group, and when that was counted.
+type usage struct {
+	at     time.Time
+	until  time.Time
+	tags   tag.Tally
+	groups map[string]int
+}
+
+// usages counts on demand, over the rows of the book, so that the figures are
+// those of the contacts themselves: nothing is kept beside them that could
+// drift or grow hot. Of a large book a count is kept for a while.
+type usages struct {
+	mu sync.Mutex
+	of map[crm.SiteID]usage
+}
+
+// Where counting takes longer than quickly, it may take a twentieth of the time.
+const (
+	quickly    = 250 * time.Millisecond
+	keepFactor = 20
+	keepMost   = time.Minute
+	mostSites  = 200
+)
+
+func (u *usages) count(ctx context.Context, s site.Site, b ContactBook, clock crm.Clock) (usage, error) {
+	start := clock.Now()
+	u.mu.Lock()
+	have, ok := u.of[s.ID]
+	u.mu.Unlock()
+	if ok && start.Before(have.until) {
+		return have, nil
+	}
+	n := usage{at: start.UTC().Truncate(time.Millisecond), tags: tag.Tally{}, groups: map[string]int{}}
+	err := b.EachRow(ctx, func(r contact.Row) error {
+		n.tags.Add(r.Tags)
+		if r.Group != "" {
+			n.groups[r.Group]++
+		}
+		return nil
+	})
+	if err != nil {
+		return n, err
+	}
+	if now := clock.Now(); now.Sub(start) > quickly {
+		n.until = now.Add(min(keepFactor*now.Sub(start), keepMost))
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if u.of == nil || len(u.of) >= mostSites {
+			u.of = map[crm.SiteID]usage{}
+		}
+		u.of[s.ID] = n
+	}
+	return n, nil
+}
+
+type tagJSON struct {
+	ID     string `json:"id" doc:"Follows from the name: another name has another id" example:"tg_0123456789abcdefghjkmnpqrs"`
+	Name   string `json:"name" example:"VIP"`
+	Colour string `json:"colour" doc:"#rrggbb, or empty" example:"#b7791f"`
+}
+
+type tagUseJSON struct {
+	tagJSON
+	Uses  int  `json:"uses" doc:"Contacts that have it" example:"12"`
+	Known bool `json:"known" doc:"It was made, coloured or comes of a preset; it stays when nobody has it" example:"true"`
+}
+
+type tagsAnswer struct {
+	Body struct {
+		Tags          []tagUseJSON `json:"tags" nullable:"false" doc:"Most used first"`
+		MaxPerContact int          `json:"max_per_contact" doc:"How many tags a contact may have" example:"50"`
+		CountedAt     time.Time    `json:"counted_at" doc:"The uses are exact as of this moment; of a large book at most a minute ago"`
+	}
+}
+
+type tagAnswer struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     struct {
+		tagJSON
+		Job string `json:"job,omitempty" doc:"The bulk action that brings the change to the contacts, see /v1/bulk/{id}" example:"bk_01k2abcdefghjkmnpqrstvwxyz"`
+	}
+}
+
+// TagByID is exported as huma reads embedded parameters of exported types alone.
+type TagByID struct {
+	ID string `path:"id" maxLength:"64" doc:"The tag's id" example:"tg_0123456789abcdefghjkmnpqrs"`
+}
+
+func addTags(api huma.API, h contactsAPI) {
+	tags := []string{"Tags"}
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "list-tags", Method: http.MethodGet, Path: "/v1/tags", Tags: tags,
+		Summary: "The tags of the site and how often each is used",
+	}, h.listTags)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "create-tag", Method: http.MethodPost, Path: "/v1/tags", Tags: tags, DefaultStatus: http.StatusCreated, MaxBodyBytes: -1,
+		Summary:     "Make a tag, or give one a colour",
+		Description: "Contacts can be given tags that nobody has made; this is for tags that are to be offered, or coloured. Safe to repeat.",
+		Errors:      []int{http.StatusRequestEntityTooLarge},
+	}, h.createTag)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "use-tag-preset", Method: http.MethodPost, Path: "/v1/tags/preset", Tags: tags, MaxBodyBytes: -1,
+		Summary: "Start with the tags of a trade",
+		Description: "hospitality makes eight tags (friends and family, business, influencer, local, no-show, problem case, regular, VIP) and lets a contact " +
+			"have nine. Tags that are there stay. Safe to repeat.",
+		Errors: []int{http.StatusRequestEntityTooLarge},
+	}, h.usePreset)
+	operation(api, site.ContactsRead, huma.Operation{
+		OperationID: "get-tag", Method: http.MethodGet, Path: "/v1/tags/{id}", Tags: tags, Summary: "Get a tag", Errors: []int{http.StatusNotFound},
+	}, h.getTag)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "change-tag", Method: http.MethodPatch, Path: "/v1/tags/{id}", Tags: tags, MaxBodyBytes: -1,
+		Summary: "Colour or rename a tag",
+		Description: "A new name is brought to the contacts in the background, and the answer is 202 with the job. A name that another tag has " +
+			"merges the two: each contact has it once.",
+		Errors: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
+	}, h.changeTag)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "delete-tag", Method: http.MethodDelete, Path: "/v1/tags/{id}", Tags: tags, DefaultStatus: http.StatusAccepted,
+		Summary: "Remove a tag from the site and all contacts", Description: "The contacts lose it in the background.",
+		Errors: []int{http.StatusNotFound},
+	}, h.deleteTag)
+	operation(api, site.ContactsWrite, huma.Operation{
+		OperationID: "tag-contact", Method: http.MethodPost, Path: "/v1/contacts/{id}/tags", Tags: []string{"Contacts"}, MaxBodyBytes: -1,
+		Summary: "Add and remove tags of a contact",
+		Description: "All other tags stay, whoever changes them at the same time, so no `If-Match` is needed. Tags are compared without case. " +
+			"Safe to repeat.",
+		Errors: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
+	}, h.tagContact)
+}
+
+func (h contactsAPI) listTags(ctx context.Context, c caller, _ *struct{}) (*tagsAnswer, error) {
+	b := h.open(c.site)
+	known, err := b.Tags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n, err := h.used.count(ctx, c.site, b, h.clock)
+	if err != nil {
+		return nil, err
+	}
+	out := &tagsAnswer{}
+	out.Body.Tags = []tagUseJSON{}
+	for _, u := range tag.List(known, n.tags) {
+		out.Body.Tags = append(out.Body.Tags, tagUseJSON{h.tagJSON(c, u.Tag), u.Uses, u.Known})
+	}
+	out.Body.MaxPerContact, out.Body.CountedAt = c.site.Policy().TagLimit(), n.at
+	return out, nil
+}
+
+func (h contactsAPI) tagJSON(c caller, t tag.Tag) tagJSON {
+	return tagJSON{tag.ID(c.site.Secret, t.Name), t.Name, t.Colour}
+}
+
+func (h contactsAPI) getTag(ctx context.Context, c caller, in *TagByID) (*tagAnswer, error) {
+	t, err := h.tagNamed(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &tagAnswer{Status: http.StatusOK}
+	out.Body.tagJSON = h.tagJSON(c, t)
+	return out, nil
+}
+
+type createTagInput struct {
+	Body struct {
+		Name   string `json:"name" doc:"At most 100 characters" example:"VIP"`
+		Colour string `json:"colour,omitempty" doc:"#rrggbb" example:"#b7791f"`
+	}
+}
+
+func (h contactsAPI) createTag(ctx context.Context, c caller, in *createTagInput) (*tagAnswer, error) {
+	t := tag.Tag{Name: in.Body.Name, Colour: in.Body.Colour}
+	var faults crm.Faults
+	if t.Check(&faults); faults != nil {
+		return nil, faults.Err()
+	}
+	if err := h.open(c.site).PutTag(ctx, t); err != nil {
+		return nil, err
+	}
+	out := &tagAnswer{Status: http.StatusCreated}
+	out.Body.tagJSON = h.tagJSON(c, t)
+	return out, nil
+}
+
+type presetInput struct {
+	Body struct {
+		Preset   string `json:"preset" enum:"hospitality" example:"hospitality"`
+		Language string `json:"language,omitempty" enum:"nl,en" doc:"Of the names; the site's own if not given" example:"nl"`
+	}
+}
+
+func (h contactsAPI) usePreset(ctx context.Context, c caller, in *presetInput) (*tagsAnswer, error) {
+	language := in.Body.Language
+	if language == "" {
+		language = c.site.Language
+	}
+	p := tag.Presets[in.Body.Preset]
+	tags, ok := p.Tags(language)
+	if !ok {
+		tags, _ = p.Tags("en")
+	}
+	b := h.open(c.site)
+	known, err := b.Tags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	have := map[string]bool{}
+	for _, k := range known {
+		have[crm.Fold(k.Name)] = true
+	}
+	for _, t := range tags {
+		if have[crm.Fold(t.Name)] {
+			continue
+		}
+		if err := b.PutTag(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	if c.site, err = h.dir.ChangeSite(ctx, c.site.ID, func(s *site.Site) error {
+		s.MaxTags = p.MaxTags
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	return h.listTags(ctx, c, nil)
+}
+
+// tagNamed is the tag of an id: one that the site knows, or one that only contacts have.
+func (h contactsAPI) tagNamed(ctx context.Context, c caller, id string) (tag.Tag, error) {
+	b := h.open(c.site)
+	if rest, ok := strings.CutPrefix(id, "tg_"); !ok || !crm.ContactID("ct_"+rest).Valid() {
+		return tag.Tag{}, crm.Errorf(crm.NotFound, "there is no such tag on this site")
+	}
+	t, err := b.Tag(ctx, id)
+	if crm.CodeOf(err) != crm.NotFound {
+		return t, err
+	}
+	found := errors.New("found")
+	ids := map[string]string{} // by name
+	scan := b.EachRow(ctx, func(r contact.Row) error {
+		for _, name := range r.Tags {
+			if ids[name] == "" {
+				ids[name] = tag.ID(c.site.Secret, name)
+			}
+			if ids[name] == id {
+				t.Name = name
+				return found
+			}
+		}
+		return nil
+	})
+	if errors.Is(scan, found) {
+		return t, nil
+	}
+	return t, errors.Join(scan, err)
+}
+
+type changeTagInput struct {
+	TagByID
+	Body struct {
+		Name   string           `json:"name,omitempty" doc:"The new name" example:"Regular"`
+		Colour optional[string] `json:"colour,omitempty" doc:"#rrggbb; null for none" example:"#2c7a7b"`
+	}
+}
+
+func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput) (*tagAnswer, error) {
+	old, err := h.tagNamed(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	next := old
+	if in.Body.Name != "" {
+		next = tag.Tag{Name: in.Body.Name}
+		if crm.SameFolded(contact.CleanTag(in.Body.Name), old.Name) {
+			next.Colour = old.Colour
+		}
+	}
+	if in.Body.Colour.set {
+		next.Colour = in.Body.Colour.value
+	}
+	var faults crm.Faults
+	if next.Check(&faults); faults != nil {
+		return nil, faults.Err()
+	}
+	b, out := h.open(c.site), &tagAnswer{Status: http.StatusOK}
+	if next.Name == old.Name {
+		err = b.PutTag(ctx, next)
+	} else if err = b.RenameTag(ctx, old.Name, next); err == nil {
+		err = h.tagJob(ctx, c, old.Name, next.Name, out)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if kept, err := b.Tag(ctx, tag.ID(c.site.Secret, next.Name)); err == nil {
+		next = kept // a merged tag keeps its colour
+	}
+	out.Body.tagJSON = h.tagJSON(c, next)
+	return out, nil
+}
+
+func (h contactsAPI) deleteTag(ctx context.Context, c caller, in *TagByID) (*tagAnswer, error) {
+	t, err := h.tagNamed(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.open(c.site).RemoveTag(ctx, t.Name); err != nil {
+		return nil, err
+	}
+	out := &tagAnswer{}
+	out.Body.tagJSON = h.tagJSON(c, t)
+	return out, h.tagJob(ctx, c, t.Name, "", out)
+}
+
+// tagJob brings a tag's new name, or its end, to the contacts.
+func (h contactsAPI) tagJob(ctx context.Context, c caller, from, to string, out *tagAnswer) error {
+	j, err := h.startInternal(ctx, c, bulk.Request{Action: bulk.RenameTag, Args: bulk.Args{From: from, To: to},
+		Selection: bulk.Selection{Filter: segment.HasTag(from)}})
+	out.Status, out.Location, out.Body.Job = http.StatusAccepted, "/v1/bulk/"+j.ID, j.ID
+	return err
+}
+
+type tagContactInput struct {
+	ByID
+	Body struct {
+		Add    []string `json:"add,omitempty" maxItems:"50" doc:"Tags to give" example:"[\"VIP\"]"`
+		Remove []string `json:"remove,omitempty" maxItems:"50" doc:"Tags to take; one that stands in both is taken" example:"[\"no-show\"]"`
+	}
+}
+
+func (h contactsAPI) tagContact(ctx context.Context, c caller, in *tagContactInput) (*contactAnswer, error) {
+	var faults crm.Faults
+	add, remove := contact.CheckTags(in.Body.Add, "/add", &faults), contact.CheckTags(in.Body.Remove, "/remove", &faults)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	now := h.clock.Now()
+	next, err := h.open(c.site).Change(ctx, crm.ContactID(in.ID), now, func(k *contact.Contact) ([]timeline.Activity, error) {
+		before := k.Clone()
+		changed, err := k.ChangeTags(add, remove, c.site.Policy())
+		if err != nil {
+			return nil, err
+		}
+		if !changed {
+			return nil, contact.ErrUnchanged
+		}
+		return contact.Entries(&before, k, []string{"tags"}, timeline.Activity{At: now, Source: c.by.Source(), By: c.by.ID}), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(next, c.site.Policy()), nil
+}

@@ -1,0 +1,275 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"clientele/internal/domain/site"
+	"clientele/internal/test/dynamotest"
+)
+
+func (s *shop) person(body string) string {
+	s.t.Helper()
+	return "/v1/contacts/" + s.must(201, s.do("POST", "/v1/contacts", body))["id"].(string)
+}
+
+// uses lists the tags as "name colour uses".
+func (s *shop) uses() (out []string, ids map[string]string) {
+	s.t.Helper()
+	ids = map[string]string{}
+	for _, v := range s.must(200, s.do("GET", "/v1/tags", ""))["tags"].([]any) {
+		t := v.(map[string]any)
+		out = append(out, strings.Join(strings.Fields(fmt.Sprint(t["name"], " ", t["colour"], " ", t["uses"])), " "))
+		ids[t["name"].(string)] = "/v1/tags/" + t["id"].(string)
+	}
+	return out, ids
+}
+
+func (s *shop) hasUses(want string) map[string]string {
+	s.t.Helper()
+	got, ids := s.uses()
+	if fmt.Sprint(got) != want {
+		s.t.Errorf("tags %v, want %s", got, want)
+	}
+	return ids
+}
+
+func TestTagsAreCountedRenamedMergedAndRemoved(t *testing.T) {
+	s := newShop(t)
+	a := s.person(`{"email":"a@b.example","tags":["Straße","vip"]}`)
+	b := s.person(`{"email":"b@b.example","tags":["STRASSE","Été","Stamgast"]}`)
+	s.person(`{"email":"c@b.example","tags":["E\u0301TE\u0301"]}`)
+	s.must(201, s.do("POST", "/v1/tags", `{"name":"  VIP ","colour":"#B7791F"}`))
+	s.must(201, s.do("POST", "/v1/tags", `{"name":"later"}`))
+	ids := s.hasUses("[STRASSE 2 E\u0301TE\u0301 2 Stamgast 1 VIP #b7791f 1 later 0]")
+
+	// A colour alone changes no contact.
+	if out := s.must(200, s.do("PATCH", ids["Stamgast"], `{"colour":"#2c7a7b"}`)); out["colour"] != "#2c7a7b" || out["job"] != nil {
+		t.Errorf("coloured %v", out)
+	}
+	// A rename keeps the place among the others.
+	out := s.must(202, s.do("PATCH", ids["STRASSE"], `{"name":"Street"}`))
+	s.drain()
+	if j := s.must(200, s.do("GET", "/v1/bulk/"+out["job"].(string), "")); j["action"] != "rename_tag" || fmt.Sprint(j["counts"]) != "map[changed:2 done:2 failed:0 skipped:0]" {
+		t.Errorf("job %v", j)
+	}
+	if c := s.must(200, s.do("GET", a, "")); fmt.Sprint(c["tags"]) != "[Street vip]" {
+		t.Errorf("tags %v", c["tags"])
+	}
+	// Onto a tag that is there: the two are one, with its colour.
+	out = s.must(202, s.do("PATCH", ids["Stamgast"], `{"name":"vip"}`))
+	if out["colour"] != "#b7791f" {
+		t.Errorf("merged %v", out)
+	}
+	s.drain()
+	ids = s.hasUses("[Street 2 vip #b7791f 2 E\u0301TE\u0301 2 later 0]")
+	s.must(202, s.do("DELETE", ids["E\u0301TE\u0301"], ""))
+	s.drain()
+	s.must(202, s.do("DELETE", ids["later"], ""))
+	s.drain()
+	s.hasUses("[Street 2 vip #b7791f 2]")
+	if c := s.must(200, s.do("GET", b, "")); fmt.Sprint(c["tags"]) != "[Street vip]" {
+		t.Errorf("tags %v", c["tags"])
+	}
+	s.must(404, s.do("DELETE", ids["later"], ""))
+	s.must(404, s.do("PATCH", "/v1/tags/tg_x", `{"colour":null}`))
+	s.must(422, s.do("PATCH", ids["vip"], `{"colour":"red"}`))
+	s.must(422, s.do("PATCH", ids["vip"], `{"name":"`+strings.Repeat("x", 101)+`"}`))
+	s.must(422, s.do("POST", "/v1/tags", `{"name":" "}`))
+}
+
+func TestTagsOfAContactAreChangedWithoutTouchingTheOthers(t *testing.T) {
+	s := newShop(t)
+	at := s.person(`{"email":"a@b.example","tags":["one","two"]}`)
+	c := s.must(200, s.do("POST", at+"/tags", `{"add":["Three","ONE","four"],"remove":["Two","four","five"]}`))
+	if fmt.Sprint(c["tags"], c["version"]) != "[one Three] 2" || c["locked"] != nil {
+		t.Errorf("tags %v", c)
+	}
+	if c = s.must(200, s.do("POST", at+"/tags", `{"add":["THREE"]}`)); c["version"] != 2.0 {
+		t.Errorf("nothing changed, and yet %v", c["version"])
+	}
+	acts := s.must(200, s.do("GET", at+"/timeline", ""))["activities"].([]any)
+	if a := acts[0].(map[string]any); a["kind"] != "tags" || len(a["values"].([]any)) != 2 {
+		t.Errorf("timeline %v", acts)
+	}
+	s.must(422, s.do("POST", at+"/tags", `{"add":[" "]}`))
+	s.must(404, s.do("POST", "/v1/contacts/ct_00000000000000000000000000/tags", `{"add":["x"]}`))
+}
+
+// Writers side by side each add their own tag, and none is lost.
+func TestTagsOfManyWritersAllStay(t *testing.T) {
+	s := newShop(t)
+	at := s.person(`{"email":"a@b.example"}`)
+	done := make(chan int)
+	for i := range 12 {
+		go func() { done <- s.do("POST", at+"/tags", fmt.Sprintf(`{"add":["t%d"]}`, i)).Code }()
+	}
+	for range 12 {
+		if code := <-done; code != 200 {
+			t.Errorf("answer %d", code)
+		}
+	}
+	if c := s.must(200, s.do("GET", at, "")); len(c["tags"].([]any)) != 12 || c["version"] != 13.0 {
+		t.Errorf("tags %v at version %v", c["tags"], c["version"])
+	}
+	got, _ := s.uses()
+	if len(got) != 12 {
+		t.Errorf("tags %v", got)
+	}
+}
+
+func TestASiteLimitsTheTagsOfAContact(t *testing.T) {
+	s := newShop(t)
+	tags := func(n int) string {
+		return `["t` + strings.Join(strings.Split(fmt.Sprint(make([]int, n)), " "), `","t`) + `"]`
+	}
+	_ = tags
+	list := func(n int) string {
+		var b []string
+		for i := range n {
+			b = append(b, fmt.Sprintf(`"t%d"`, i))
+		}
+		return "[" + strings.Join(b, ",") + "]"
+	}
+	at := s.person(`{"email":"a@b.example","tags":` + list(50) + `}`)
+	s.must(422, s.do("POST", "/v1/contacts", `{"email":"b@b.example","tags":`+list(51)+`}`))
+	s.must(422, s.do("POST", at+"/tags", `{"add":["more"]}`))
+	s.must(200, s.do("POST", at+"/tags", `{"add":["more"],"remove":["t0"]}`))
+	s.settings(func(x *siteSettings) { x.MaxTags = 2 })
+	// What it has, it keeps, and may have less of.
+	s.must(422, s.do("POST", at+"/tags", `{"add":["x"],"remove":["t1"]}`))
+	s.must(200, s.do("POST", at+"/tags", `{"remove":["t1"]}`))
+	s.must(200, s.do("PATCH", at, `{"tags":`+list(49)+`}`, "If-Match", "*"))
+	s.must(422, s.do("PATCH", at, `{"tags":`+list(50)+`}`, "If-Match", "*"))
+}
+
+func TestTheHospitalityPresetHasEightTagsAndNineAContact(t *testing.T) {
+	s := newShop(t)
+	s.must(201, s.do("POST", "/v1/tags", `{"name":"vip","colour":"#000000"}`))
+	for range 2 {
+		out := s.must(200, s.do("POST", "/v1/tags/preset", `{"preset":"hospitality"}`))
+		if out["max_per_contact"] != 9.0 || len(out["tags"].([]any)) != 8 {
+			t.Errorf("preset %v", out)
+		}
+	}
+	s.hasUses("[Influencer #b83280 0 Lokaal #2f855a 0 No-show #c53030 0 Probleemgeval #c05621 0 Regelmatig #2c7a7b 0 vip #000000 0 Vrienden & Familie #2b6cb0 0 Zakelijk #4a5568 0]")
+	s.must(422, s.do("POST", "/v1/contacts", `{"email":"b@b.example","tags":["1","2","3","4","5","6","7","8","9","10"]}`))
+	e := newShop(t)
+	e.settings(func(s *siteSettings) { s.Language = "en" })
+	if got, _ := e.uses(); len(got) != 0 {
+		t.Errorf("tags %v", got)
+	}
+	e.must(200, e.do("POST", "/v1/tags/preset", `{"preset":"hospitality"}`))
+	e.hasUses("[Business #4a5568 0 Friends & Family #2b6cb0 0 Influencer #b83280 0 Local #2f855a 0 No-show #c53030 0 Problem case #c05621 0 Regular #2c7a7b 0 VIP #b7791f 0]")
+}
+
+func TestGroupsAreMadeJoinedPricedAndDeleted(t *testing.T) {
+	s := newShop(t)
+	at := s.person(`{"email":"a@b.example","external_ids":["shop:1"]}`)
+	w := s.do("POST", "/v1/groups", `{"name":"Horeca","percentage":-12.5,"prices":[{"product":"BREAD","amount":200,"currency":"EUR"}]}`)
+	g := s.must(201, w)
+	group, id := w.Header().Get("Location"), g["id"].(string)
+	if g["percentage"] != -12.5 || w.Header().Get("ETag") != `"1"` {
+		t.Errorf("made %v", g)
+	}
+	s.must(422, s.do("PATCH", at, `{"group":"gr_none"}`, "If-Match", "*"))
+	if c := s.must(200, s.do("PATCH", at, `{"group":"`+id+`"}`, "If-Match", "*")); c["group"] != id || c["locked"] != nil {
+		t.Errorf("joined %v", c)
+	}
+	s.must(201, s.do("POST", "/v1/contacts", `{"email":"b@b.example","group":"`+id+`"}`))
+	s.must(422, s.do("POST", "/v1/contacts", `{"email":"c@b.example","group":"gr_none"}`))
+	c := s.person(`{"email":"c@b.example"}`)
+	s.must(422, s.do("POST", "/v1/bulk", `{"action":"set_group","arguments":{"group":"gr_none"},"all":true}`))
+	s.must(202, s.do("POST", "/v1/bulk", `{"action":"set_group","arguments":{"group":"`+id+`"},"filter":"NOT group:*"}`))
+	s.drain()
+	if k := s.must(200, s.do("GET", c, "")); k["group"] != id {
+		t.Errorf("joined by bulk %v", k)
+	}
+
+	price := func(who, currency string) string {
+		p := s.must(200, s.do("POST", "/v1/price", `{`+who+`"items":[{"sku":"BREAD","unit_price":{"amount":300,"currency":"`+currency+`"},"quantity":2},{"product_id":"9","unit_price":{"amount":99,"currency":"`+currency+`"},"quantity":3}]}`))
+		out := ""
+		for _, l := range p["lines"].([]any) {
+			l := l.(map[string]any)
+			out += fmt.Sprint(l["rule"], " ", l["unit_price"].(map[string]any)["amount"], " ", l["total"].(map[string]any)["amount"], ", ")
+		}
+		return out + fmt.Sprint(p["total"].(map[string]any)["amount"], " of ", p["list_total"].(map[string]any)["amount"])
+	}
+	for who, want := range map[string]string{
+		`"email":"A@b.example",`:                            "fixed 200 400, percentage 87 261, 661 of 897",
+		`"external_id":"shop:1",`:                           "fixed 200 400, percentage 87 261, 661 of 897",
+		`"contact_id":"` + at[len("/v1/contacts/"):] + `",`: "fixed 200 400, percentage 87 261, 661 of 897",
+		`"email":"nobody@b.example",`:                       "list 300 600, list 99 297, 897 of 897",
+		`"email":"no address",`:                             "list 300 600, list 99 297, 897 of 897",
+		`"contact_id":"x",`:                                 "list 300 600, list 99 297, 897 of 897",
+		``:                                                  "list 300 600, list 99 297, 897 of 897",
+	} {
+		if got := price(who, "EUR"); got != want {
+			t.Errorf("%s pays %s, want %s", who, got, want)
+		}
+	}
+	if got := price(`"email":"a@b.example",`, "USD"); got != "percentage 263 526, percentage 87 261, 787 of 897" {
+		t.Errorf("in dollars %s", got)
+	}
+	s.must(422, s.do("POST", "/v1/price", `{"email":"a@b.example","contact_id":"x","items":[]}`))
+
+	if l := s.must(200, s.do("GET", "/v1/groups", ""))["groups"].([]any); len(l) != 1 || l[0].(map[string]any)["members"] != 3.0 {
+		t.Errorf("groups %v", l)
+	}
+	seen, cursor := map[string]bool{}, ""
+	for pages := 0; pages == 0 || cursor != ""; pages++ {
+		m := s.must(200, s.do("GET", group+"/contacts?limit=2&cursor="+cursor, ""))
+		for _, r := range m["contacts"].([]any) {
+			seen[r.(map[string]any)["email"].(string)] = true
+		}
+		cursor = m["next_cursor"].(string)
+	}
+	if len(seen) != 3 {
+		t.Errorf("members %v", seen)
+	}
+	s.must(428, s.do("PATCH", group, `{"percentage":5}`))
+	s.must(412, s.do("PATCH", group, `{"percentage":5}`, "If-Match", `"7"`))
+	s.must(422, s.do("PATCH", group, `{"percentage":5.123}`, "If-Match", `"1"`))
+	if g := s.must(200, s.do("PATCH", group, `{"percentage":5.05,"prices":null}`, "If-Match", `"1"`)); g["percentage"] != 5.05 || g["version"] != 2.0 || g["name"] != "Horeca" {
+		t.Errorf("changed %v", g)
+	}
+	if got := price(`"email":"a@b.example",`, "EUR"); got != "percentage 315 630, percentage 104 312, 942 of 897" {
+		t.Errorf("with a surcharge %s", got)
+	}
+
+	// A plan without groups: what is there stays readable, and the checkout goes on at list prices.
+	s.settings(func(s *siteSettings) { s.Plan = "business" })
+	p := s.must(403, s.do("POST", "/v1/groups", `{"name":"x"}`))
+	if p["plan"] != "pro" {
+		t.Errorf("problem %v", p)
+	}
+	s.must(403, s.do("PATCH", group, `{"name":"y"}`, "If-Match", `"2"`))
+	s.must(403, s.do("POST", "/v1/contacts", `{"email":"d@b.example","group":"`+id+`"}`))
+	s.must(403, s.do("POST", "/v1/bulk", `{"action":"set_group","arguments":{"group":"`+id+`"},"all":true}`))
+	s.must(200, s.do("GET", group, ""))
+	if got := price(`"email":"a@b.example",`, "EUR"); !strings.HasPrefix(got, "list") {
+		t.Errorf("without the plan %s", got)
+	}
+
+	// Deleted, it frees its members and nothing else.
+	j := s.must(202, s.do("DELETE", group, ""))
+	s.must(404, s.do("GET", group, ""))
+	s.drain()
+	if j = s.must(200, s.do("GET", "/v1/bulk/"+j["id"].(string), "")); fmt.Sprint(j["state"], j["counts"]) != "donemap[changed:3 done:3 failed:0 skipped:0]" {
+		t.Errorf("job %v", j)
+	}
+	if k := s.must(200, s.do("GET", at, "")); k["group"] != "" || k["email"] != "a@b.example" {
+		t.Errorf("freed %v", k)
+	}
+	s.must(404, s.do("DELETE", group, ""))
+}
+
+func TestAShopKeyPricesAndDoesNothingElse(t *testing.T) {
+	s := newShop(t)
+	till := shopOn(t, s.table, dynamotest.Site(t, s.table, "kiosk"), site.Prices)
+	till.must(200, till.do("POST", "/v1/price", `{"items":[{"sku":"a","unit_price":{"amount":1,"currency":"EUR"},"quantity":1}]}`))
+	till.must(403, till.do("GET", "/v1/groups", ""))
+	till.must(403, till.do("GET", "/v1/contacts", ""))
+	till.must(403, till.do("POST", "/v1/tags", `{"name":"x"}`))
+}
