@@ -12,7 +12,7 @@ TOOL    := go tool -modfile=tools/go.mod
 LAUNCH  := CLIENTELE_FOLLOW=1 exec $(LOCAL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo bench fuzz sam-local sam-local-api parts fetch need clean
+.PHONY: help run test check demo bench linear fuzz sam-local sam-local-api parts fetch need clean
 .SILENT:
 
 help: ## list the targets
@@ -29,6 +29,9 @@ demo: need local ## drive the whole job against the running `make run`, and chec
 
 bench: parts ## measure; one line a figure, also in .local/bench.json
 	$(LAUNCH) bench
+
+linear: parts ## 100,000 concurrent operations on a few contacts, checked for linearizability (OPS=100000)
+	LINEAR_OPS=$(or $(OPS),100000) $(LAUNCH) test -v -timeout 60m -run Histories ./internal/test/linear
 
 check: parts ## format, vet, staticcheck, architecture, template, known vulnerabilities
 	echo "gofmt";       out=$$(gofmt -l functions internal); [ -z "$$out" ] || { echo "not formatted (gofmt -w):"; echo "$$out"; exit 1; }

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/contact"
@@ -14,6 +17,7 @@ import (
 	"clientele/internal/domain/order"
 	"clientele/internal/domain/timeline"
 	"clientele/internal/test/dynamotest"
+	"clientele/internal/test/stack"
 )
 
 func mergeOrder(primary crm.ContactID, others ...crm.ContactID) contact.MergeOrder {
@@ -360,5 +364,106 @@ func TestAnUndoneMergeDoesNotLiftASuppression(t *testing.T) {
 	again := create(t, b, "c@b.example")
 	if again.Consent != contact.ConsentUnsubscribed || again.ID == c.ID {
 		t.Errorf("a new contact under a suppressed address: %s %s", again.ID, again.Consent)
+	}
+}
+
+// Orders, imports, edits and merges of the same people, all at once: nothing is
+// lost, and everything that leads somewhere leads to the right one.
+func TestMergesRaceWithOrdersImportsAndEdits(t *testing.T) {
+	endpoint := stack.DynamoLocal(t)
+	table, name := dynamotest.Named(t, endpoint)
+	s := dynamotest.Site(t, table, "bakery")
+	b, ctx := table.Book(s), context.Background()
+	const people, rounds = 4, 12
+	var ids []crm.ContactID
+	for i := range people {
+		ids = append(ids, create(t, b, fmt.Sprintf("p%d@b.example", i)).ID)
+	}
+	// refused is an answer that a race may have.
+	refused := func(err error) bool {
+		switch crm.CodeOf(err) {
+		case crm.Conflict, crm.Gone, crm.Invalid, crm.Busy:
+			return true
+		}
+		return err == nil
+	}
+	var wg sync.WaitGroup
+	for w := range 2 { // who merges and undoes
+		wg.Go(func() {
+			for round := range rounds {
+				primary, other := ids[(round+w)%people], ids[(round+w+1)%people]
+				r, _, _, err := b.Merge(ctx, mergeOrder(primary, other))
+				if !refused(err) {
+					t.Errorf("merging: %v", err)
+				}
+				if err == nil && round%3 != 0 {
+					if _, err := b.UndoMerge(ctx, r.ID, "api", "key_1", now.Add(2*time.Hour)); !refused(err) {
+						t.Errorf("undoing: %v", err)
+					}
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for round := range rounds {
+			o := versions(fmt.Sprintf("p%d@b.example", round%people))[0]
+			o.ExternalID, o.Customer.ExternalID = fmt.Sprint(round/2), "" // each comes twice, the second time from somebody else
+			if round%2 == 1 {
+				o.UpdatedAt, o.Status = o.UpdatedAt.Add(time.Hour), order.Paid
+			}
+			if err := order.Attach(ctx, b, o, policy, now.Add(time.Duration(round)*time.Minute)); !refused(err) {
+				t.Errorf("attaching: %v", err)
+			}
+		}
+	})
+	wg.Go(func() {
+		for round := range rounds {
+			var facts []contact.Facts
+			for i := range people {
+				facts = append(facts, contact.Facts{Source: "import:1", Email: fmt.Sprintf("p%d@b.example", i), Tags: []string{fmt.Sprint("r", round)}, AsOf: contact.Stamp{At: now}})
+			}
+			err := b.UpsertAll(ctx, facts, now, func(_ int, c *contact.Contact, f contact.Facts, created bool) error {
+				if !created && !c.Enrich(f).Dirty { // created is a try that comes to nothing
+					return contact.ErrUnchanged
+				}
+				return nil
+			})
+			if !refused(err) {
+				t.Errorf("importing: %v", err)
+			}
+		}
+	})
+	wg.Go(func() {
+		for round := range rounds * 2 {
+			if _, err := b.Change(ctx, ids[round%people], now, func(c *contact.Contact) ([]timeline.Activity, error) {
+				c.Company = fmt.Sprint("c", round)
+				return nil, nil
+			}); !refused(err) {
+				t.Errorf("editing: %v", err)
+			}
+		}
+	})
+	wg.Wait()
+	sound(t, b, s, name, dynamodb.NewFromConfig(dynamotest.Config(endpoint)))
+	all := 0
+	if err := b.Each(ctx, func(c *contact.Contact) error { all += len(c.IDs()); return nil }); err != nil || all != people {
+		t.Errorf("%d people became %d, %v", people, all, err)
+	}
+	orders, tags := map[string]bool{}, map[string]bool{}
+	for i := range people {
+		c, err := find(t, b, fmt.Sprintf("p%d@b.example", i))
+		if err != nil {
+			t.Fatalf("p%d: %v", i, err)
+		}
+		for _, tag := range c.Tags { // what came while they were one stays with the primary
+			tags[tag] = true
+		}
+		answersTo(t, b, c.ID, string(c.ID))
+		for _, o := range ordersOf(t, b, c.ID) {
+			orders[o.Ref()] = true
+		}
+	}
+	if len(orders) != rounds/2 || len(tags) != rounds {
+		t.Errorf("%d orders of %d and %d tags of %d are with somebody", len(orders), rounds/2, len(tags), rounds)
 	}
 }
