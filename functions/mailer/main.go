@@ -46,5 +46,5 @@ func build(_ context.Context, getenv func(string) string) (worker.Mailer, error)
 		Files: files, Sender: sender, Queue: mails, Dead: dead, Clock: time.Now,
 	}
 	books := func(s site.Site) worker.ReportBook { return table.Book(s) }
-	return worker.Mailer{Mails: worker.Mails(post), Reports: worker.Reports(table, books, mailer.TagSite, mailer.TagMail)}, nil
+	return worker.Mailer{Mails: worker.Mails(post), Reports: worker.Reports(table, books, mailer.TagSite, mailer.TagMail, time.Now)}, nil
 }

@@ -138,6 +138,11 @@ const tombstoneFor = 30 * 24 * time.Hour
 // frees its identities, with a mark that its timeline is still to be cleared;
 // then the timeline; then the mark goes.
 func (b *Book) Delete(ctx context.Context, id crm.ContactID, now time.Time, check func(contact.Contact) error) error {
+	return b.DeleteBy(ctx, id, "", now, check)
+}
+
+// DeleteBy implements contact.Book.
+func (b *Book) DeleteBy(ctx context.Context, id crm.ContactID, by string, now time.Time, check func(contact.Contact) error) error {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -164,6 +169,11 @@ func (b *Book) Delete(ctx context.Context, id crm.ContactID, now time.Time, chec
 		writes, err := b.death(ctx, &c, it, c.Leaves(), now)
 		if err != nil {
 			return err
+		}
+		if by != "" { // relay tells the audit log
+			u := writes[0].Update
+			u.UpdateExpression = ptr(strings.Replace(*u.UpdateExpression, " REMOVE", ", goneby = :by REMOVE", 1))
+			u.ExpressionAttributeValues[":by"] = str(by)
 		}
 		err = b.t.commit(ctx, b.site.ID, writes...)
 		var l *lost

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"clientele/internal/domain/audit"
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/timeline"
@@ -131,13 +132,13 @@ func mailOf(it item) (mail.Message, error) {
 }
 
 // activityMail is the mail of an activity, with what the activity knows of it.
-func activityMail(contact crm.ContactID, a timeline.Activity) mail.Message {
+func activityMail(c crm.ContactID, a timeline.Activity) mail.Message {
 	m := *a.Mail
 	if m.Contact == "" {
-		m.Contact = contact
+		m.Contact = c
 	}
 	if m.ID == "" {
-		m.ID = mail.Derive(string(contact), a.ID)
+		m.ID = mail.Derive(string(c), a.ID)
 	}
 	if m.CreatedAt.IsZero() {
 		m.CreatedAt = a.At
@@ -201,53 +202,40 @@ func (t *Table) onMail(ctx context.Context, site crm.SiteID, id, expr string, na
 	return err
 }
 
-// Suppression is why the site may not write to an address: the consent of who
-// answers to it, else what its slot remembers of who did.
+// Suppression is why the site may not write to an address: by the consent of who
+// has it, else by the list.
 func (b *Book) Suppression(ctx context.Context, email string) (mail.Suppression, error) {
 	if _, err := crm.ParseEmail(email); err != nil {
 		return "", nil // of no slot; the sender refuses it
 	}
-	id := crm.EmailIdentity(email)
-	it, err := b.slotItem(ctx, id.Slot(b.site.Secret))
+	known, err := b.Suppressions(ctx, []string{email})
 	if err != nil {
 		return "", err
 	}
-	if c, lives, err := b.answers(ctx, id, it); err != nil || lives {
-		switch s := mail.Suppression(c.Consent); s {
-		case mail.Unsubscribed, mail.Bounced, mail.Complained:
-			return s, err
-		}
-	}
-	return mail.Suppression(text(it, "sup")), err
+	return mail.Suppression(known[0].Reason), nil
 }
 
-// Reported implements worker.ReportBook.
-func (b *Book) Reported(ctx context.Context, r mail.Report) error {
-	id := crm.EmailIdentity(r.Email)
-	slot := id.Slot(b.site.Secret)
-	it, err := b.slotItem(ctx, slot)
+// Reported implements worker.ReportBook: who has the address is marked, with the
+// evidence that every change of a consent leaves; an address of nobody is put on the list.
+func (b *Book) Reported(ctx context.Context, r mail.Report, now time.Time) error {
+	why := contact.Suppression(r.Why)
+	c, err := b.Find(ctx, crm.EmailIdentity(r.Email))
+	if crm.CodeOf(err) == crm.NotFound {
+		return b.Suppress(ctx, r.Email, why, r.At)
+	}
 	if err != nil {
 		return err
 	}
-	// A complaint is not lifted by a bounce, nor an erasure by either.
-	weaker := "attribute_not_exists(sup) OR sup IN (:unsubscribed, :bounced)"
-	err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: &types.Update{
-		TableName: b.t.name, Key: slotKey(&b.site, slot),
-		UpdateExpression:    ptr("SET sup = :why, supat = :at, t = :t, sv = :sv"),
-		ConditionExpression: &weaker,
-		ExpressionAttributeValues: item{":why": str(string(r.Why)), ":at": num(r.At.Unix()), ":t": str("slot"), ":sv": num(schemaVersion),
-			":unsubscribed": str(string(mail.Unsubscribed)), ":bounced": str(string(mail.Bounced))},
-	}})
-	var l *lost
-	if err != nil && !asLost(err, &l) {
-		return err
-	}
-	c, lives, err := b.answers(ctx, id, it)
-	if err != nil || !lives {
-		return err
-	}
-	return b.NoteMail(ctx, mail.Message{ID: mail.Derive(r.Mail, string(r.Why), string(c.ID)), Contact: c.ID, CreatedAt: r.At},
-		mail.Outcome{State: mail.State(r.Why)})
+	_, err = b.Change(ctx, c.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+		to := contact.Strictest(c.Consent, why.Consent())
+		// News that is older than a consent given since is about the time before it.
+		if to == c.Consent || c.Consent == contact.ConsentSubscribed && r.At.Before(c.ConsentMark.Since) {
+			return nil, contact.ErrUnchanged
+		}
+		c.Settle(contact.Scope{Channel: contact.ByEmail}, to, contact.Mark{Since: r.At, Source: "provider"})
+		return nil, nil
+	})
+	return err
 }
 
 // NoteMail puts on the timeline of a mail's contact how the mail ended. Its entry

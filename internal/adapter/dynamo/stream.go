@@ -3,6 +3,7 @@ package dynamo
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -44,8 +45,13 @@ func ReadChange(r events.DynamoDBEventRecord) (relay.Change, error) {
 			c.Audit, err = activityDone(pk, now)
 		}
 	case "slot":
-		if by := text(now, "by"); by != "" && inserted && text(now, "body") != "" {
+		switch {
+		case inserted && text(now, "by") != "" && text(now, "body") != "":
 			c.Audit, err = contactMade(crm.ContactID(sk), now)
+		case !inserted && text(now, "goneby") != "" && text(now, "body") == "" && text(before, "body") != "":
+			if e, ok := relay.Ended(crm.ContactID(sk), text(now, "goneby"), time.Unix(number(now, "gone"), 0).UTC()); ok {
+				c.Audit = &e
+			}
 		}
 	}
 	return c, err

@@ -192,7 +192,7 @@ var groupActions = []Action{
 
 var deleteAction = Action{Name: "delete", Destructive: true,
 	Do: func(ctx context.Context, b Book, r Run, id crm.ContactID) (Result, error) {
-		err := b.Delete(ctx, id, r.Now, func(contact.Contact) error { return nil })
+		err := b.DeleteBy(ctx, id, r.Job.By, r.Now, func(contact.Contact) error { return nil })
 		// It was there when the page was planned, so this job has deleted it before.
 		if err == nil || crm.CodeOf(err) == crm.NotFound {
 			return Result{Changed: true}, nil

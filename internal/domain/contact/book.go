@@ -51,6 +51,8 @@ type Book interface {
 	// contact first and may refuse. Orders stay without personal data. A deletion
 	// that stopped half-way is completed by calling Delete again.
 	Delete(ctx context.Context, id crm.ContactID, now time.Time, check func(Contact) error) error
+	// DeleteBy is Delete by an actor, which the audit log then tells of.
+	DeleteBy(ctx context.Context, id crm.ContactID, by string, now time.Time, check func(Contact) error) error
 
 	// List gives contacts last changed first, strongly consistent, at most limit
 	// rows from the position after (empty: the start), and the position that the

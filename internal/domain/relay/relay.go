@@ -38,8 +38,11 @@ func Done(c crm.ContactID, a timeline.Activity) (audit.Entry, bool) {
 	if a.Kind != timeline.Edit {
 		e.Fields = append([]string{string(a.Kind)}, a.Changed...)
 	}
-	if a.Kind == "merge" {
+	switch a.Kind {
+	case timeline.Merge:
 		e.Action = audit.ContactMerged
+	case timeline.Unmerge:
+		e.Action = audit.ContactParted
 	}
 	return e, true
 }
@@ -51,6 +54,15 @@ func Made(c crm.ContactID, by string, at time.Time) (audit.Entry, bool) {
 		return audit.Entry{}, false
 	}
 	return audit.Entry{ID: audit.DeriveID(at, string(c), "made"), At: at, By: by, Kind: kind, Action: audit.ContactCreated, Object: string(c)}, true
+}
+
+// Ended is the row for a contact that an actor deleted.
+func Ended(c crm.ContactID, by string, at time.Time) (audit.Entry, bool) {
+	kind, ok := actor(by)
+	if !ok {
+		return audit.Entry{}, false
+	}
+	return audit.Entry{ID: audit.DeriveID(at, string(c), "ended"), At: at, By: by, Kind: kind, Action: audit.ContactDeleted, Object: string(c)}, true
 }
 
 // actor is what sort of actor has an id.

@@ -355,7 +355,7 @@ func (h contactsAPI) delete(ctx context.Context, c caller, in *deleteInput) (*st
 	if err := needsVersion(in.IfMatch); err != nil {
 		return nil, err
 	}
-	return nil, h.open(c.site).Delete(ctx, crm.ContactID(in.ID), h.clock.Now(), func(k contact.Contact) error {
+	return nil, h.open(c.site).DeleteBy(ctx, crm.ContactID(in.ID), c.by.ID, h.clock.Now(), func(k contact.Contact) error {
 		if !matches(in.IfMatch, k.Version) {
 			return stale(k.Version)
 		}

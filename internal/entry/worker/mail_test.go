@@ -18,7 +18,6 @@ import (
 
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/contact"
-	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/timeline"
@@ -239,21 +238,24 @@ func TestWhatIsNotSent(t *testing.T) {
 // what he asks for himself, and nothing else.
 func TestSuppressedAddresses(t *testing.T) {
 	o := openOffice(t)
-	slot := crm.EmailIdentity("emma@example.nl").Slot(o.site.Secret)
-	pk := "S#bakery#C#0" + string(rune('0'+slot.Shard(o.site.Shards)))
+	b := o.table.Book(o.site)
 	n := 0
 	for _, c := range []struct {
-		why      mail.Suppression
+		why      contact.Suppression
 		template mail.Template
 		sent     bool
 	}{
-		{mail.Unsubscribed, mail.FromMember, true}, {mail.Bounced, mail.FromMember, false}, {mail.Complained, mail.FromMember, false},
-		{mail.Erased, mail.FromMember, false}, {mail.Complained, mail.SignInCode, true}, {mail.Bounced, mail.AccessReady, true},
+		{contact.SuppressedUnsubscribed, mail.FromMember, true}, {contact.SuppressedBounced, mail.FromMember, false},
+		{contact.SuppressedComplained, mail.FromMember, false}, {contact.SuppressedErased, mail.FromMember, false},
+		{contact.SuppressedComplained, mail.SignInCode, true}, {contact.SuppressedBounced, mail.AccessReady, true},
 	} {
-		o.raw(pk, string(slot), "SET sup = :s", map[string]types.AttributeValue{":s": &types.AttributeValueMemberS{Value: string(c.why)}})
-		m := o.message()
 		n++
-		m.ID, m.Template = mail.Derive("suppressed", string(rune('a'+n))), c.template
+		address := strings.Repeat("x", n) + "@example.nl" // of nobody
+		if err := b.Suppress(t.Context(), address, c.why, o.now); err != nil {
+			t.Fatal(err)
+		}
+		m := o.message()
+		m.ID, m.Template, m.To.Email, m.Contact = mail.Derive(address), c.template, address, ""
 		m.Values[mail.Code], m.Values[mail.Link] = "1", "https://example.nl/"
 		o.sent = nil
 		if err := o.deliver(o.post(m), 1); err != nil || (len(o.sent) == 1) != c.sent {
@@ -301,7 +303,7 @@ func reports(t *testing.T) [][]byte {
 // What came back stops what is written next, in whatever order it comes and however often.
 func TestBouncesAndComplaintsComeBack(t *testing.T) {
 	o := openOffice(t)
-	take := Reports(o.table, func(s site.Site) ReportBook { return o.table.Book(s) }, "clientele-site", "clientele-mail")
+	take := Reports(o.table, func(s site.Site) ReportBook { return o.table.Book(s) }, "clientele-site", "clientele-mail", func() time.Time { return o.now.Add(time.Hour) })
 	all := reports(t)
 	bounce, full, complaint := all[0], all[1], all[2]
 	why := func(email string) mail.Suppression {
@@ -326,8 +328,11 @@ func TestBouncesAndComplaintsComeBack(t *testing.T) {
 	if got := why("noor@example.nl"); got != "" {
 		t.Errorf("a full mailbox is %q", got)
 	}
-	if got := o.timeline(); strings.Count(got, "bounced") != 1 || strings.Count(got, "complained") != 1 {
-		t.Errorf("timeline: %q", got)
+	if k, err := o.table.Book(o.site).Get(t.Context(), o.who.ID); err != nil || k.Consent != contact.ConsentComplained {
+		t.Errorf("the contact is %s, %v", k.Consent, err)
+	}
+	if err := take(t.Context(), bytes.ReplaceAll(bounce, []byte("emma@"), []byte("nobody@"))); err != nil || why("nobody@example.nl") != mail.Bounced {
+		t.Errorf("an address of nobody is %q, %v", why("nobody@example.nl"), err)
 	}
 	if err := take(t.Context(), []byte(`{"source":"aws.ses","detail":{"bounce":{"bouncedRecipients":"emma@example.nl"}}}`)); err == nil || strings.Contains(err.Error(), "emma") {
 		t.Errorf("a broken report: %v", err)

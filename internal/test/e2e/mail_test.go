@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"clientele/internal/adapter/dynamo"
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
 	"clientele/internal/local/client"
@@ -123,5 +124,33 @@ func TestACommittedMailGoesOutInItsOrder(t *testing.T) {
 		if _, ok, err := table.Take(s.ctx, s.site(), message(email, text).ID, time.Now(), time.Now()); ok || err != nil {
 			t.Errorf("%s waits still (%v)", text, err)
 		}
+	}
+}
+
+// What an actor did to a contact is in the audit log, once, and nothing that it says.
+func TestTheAuditLogTellsWhoDidIt(t *testing.T) {
+	s := open(t)
+	table, _ := s.table()
+	k := s.create(map[string]any{"email": s.address(), "last_name": surname})
+	a := s.do(s.api, 200, "PATCH", "/v1/contacts/"+k.ID, map[string]any{"note": surname}, "If-Match", "*", "Content-Type", "application/merge-patch+json")
+	s.do(s.api, 204, "DELETE", "/v1/contacts/"+k.ID, nil, "If-Match", a.Header.Get("ETag"))
+	want := []audit.Action{audit.ContactDeleted, audit.ContactChanged, audit.ContactCreated}
+	var got []audit.Action
+	err := client.Until(s.ctx, 60*time.Second, func() (bool, error) {
+		rows, _, err := table.AuditLog(s.ctx, s.site(), audit.Filter{Object: k.ID}, 50, "")
+		got = nil
+		for _, r := range rows {
+			if !strings.HasPrefix(r.By, "key_") || strings.Contains(strings.Join(r.Fields, " "), surname) {
+				t.Errorf("the row %+v", r)
+			}
+			got = append(got, r.Action)
+		}
+		return len(got) >= len(want), err
+	})
+	// Two of one millisecond stand in any order.
+	slices.Sort(got)
+	slices.Sort(want)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("the log has %v, want %v (%v)", got, want, err)
 	}
 }
