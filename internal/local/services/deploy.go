@@ -121,18 +121,28 @@ func (s *Stack) await(ctx context.Context) error {
 		}
 		break
 	}
-	var l struct {
-		Resources []struct {
-			Logical  string `xml:"LogicalResourceId"`
-			Physical string `xml:"PhysicalResourceId"`
-		} `xml:"ListStackResourcesResult>StackResourceSummaries>member"`
-	}
-	if err := cloudFormation(ctx, s.Endpoint, &l, url.Values{"Action": {"ListStackResources"}, "StackName": {stackName}}); err != nil {
-		return err
-	}
 	s.resources = map[string]string{}
-	for _, r := range l.Resources {
-		s.resources[r.Logical] = r.Physical
+	for next := ""; ; { // a page has 100
+		var l struct {
+			Resources []struct {
+				Logical  string `xml:"LogicalResourceId"`
+				Physical string `xml:"PhysicalResourceId"`
+			} `xml:"ListStackResourcesResult>StackResourceSummaries>member"`
+			Next string `xml:"ListStackResourcesResult>NextToken"`
+		}
+		ask := url.Values{"Action": {"ListStackResources"}, "StackName": {stackName}}
+		if next != "" {
+			ask.Set("NextToken", next)
+		}
+		if err := cloudFormation(ctx, s.Endpoint, &l, ask); err != nil {
+			return err
+		}
+		for _, r := range l.Resources {
+			s.resources[r.Logical] = r.Physical
+		}
+		if next = l.Next; next == "" {
+			break
+		}
 	}
 	s.APIID, s.Table, s.Bucket = s.resources["HttpApi"], s.Outputs["TableName"], s.Outputs["BucketName"]
 	return nil
@@ -187,6 +197,9 @@ func (s *Stack) createRoutes(ctx context.Context, processed map[string]resource)
 			function, _, ok := strings.Cut(after, ".Arn}")
 			if !ok {
 				return fmt.Errorf("the route %s %s leads to %q, which is no function of this template", method, path, m.Integration.URI.Sub)
+			}
+			if s.resources[function] == "" {
+				return fmt.Errorf("the route %s %s leads to %s, which the stack does not have", method, path, function)
 			}
 			if integrations[function] == "" {
 				var made struct{ IntegrationID string }

@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 )
@@ -14,6 +15,7 @@ type Deployment struct {
 	Stack     *Stack
 	Gateway   *Gateway
 	Stream    *Stream
+	log       *os.File
 }
 
 // Up starts the services and deploys the template. What was started before an
@@ -44,7 +46,10 @@ func Up(ctx context.Context, root, logs string, port int, say func(string, ...an
 	if d.Stack, err = Deploy(ctx, root, d.MiniStack, d.DynamoDB, "http://"+l.Addr().String(), say); err != nil {
 		return nil, err
 	}
-	if d.Stream, err = StartStream(d.Stack); err != nil {
+	if d.log, err = os.Create(filepath.Join(logs, "stream.log")); err != nil {
+		return nil, err
+	}
+	if d.Stream, err = StartStream(d.Stack, d.log); err != nil {
 		return nil, err
 	}
 	d.Gateway, err = StartGateway(d.Stack, l)
@@ -58,6 +63,9 @@ func (d *Deployment) Close() {
 	}
 	if d.Stream != nil {
 		d.Stream.Close()
+	}
+	if d.log != nil {
+		d.log.Close()
 	}
 	var all sync.WaitGroup
 	if d.MiniStack != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
@@ -27,6 +28,7 @@ type Stream struct {
 	mapping mapping
 	target  string // the function's name
 	onFail  string // address of a queue; may be empty
+	log     *slog.Logger
 	// Waits between tries; a test makes them short.
 	pause func(ctx context.Context, try int) bool
 
@@ -89,15 +91,15 @@ func readMapping(processed map[string]resource) (m mapping, ok bool, err error) 
 	return m, false, nil
 }
 
-// StartStream reads the stack's stream until Close. nil if the template has no
-// function on it.
-func StartStream(s *Stack) (*Stream, error) {
+// StartStream reads the stack's stream until Close and tells the log what failed. nil
+// if the template has no function on it.
+func StartStream(s *Stack, log io.Writer) (*Stream, error) {
 	if s.stream.FunctionName.Ref == "" {
 		return nil, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &Stream{stack: s, mapping: s.stream, target: s.resources[s.stream.FunctionName.Ref],
-		onFail: s.resources[s.stream.DestinationConfig.OnFailure.Destination.resource()], pause: growing, cancel: cancel}
+		onFail: s.resources[s.stream.DestinationConfig.OnFailure.Destination.resource()], pause: growing, cancel: cancel, log: slog.New(slog.NewTextHandler(log, nil))}
 	var d struct {
 		Table struct{ LatestStreamArn string }
 	}
@@ -166,6 +168,7 @@ func (t *Stream) read(ctx context.Context) {
 			}
 			records, err := t.records(ctx, s)
 			if err != nil {
+				t.log.Warn("reading the stream", "error", err)
 				s.iterator = "" // expired, or the engine is busy: get a new one
 				continue
 			}
@@ -252,8 +255,9 @@ func (t *Stream) deliver(ctx context.Context, shard string, batch []record) {
 			return
 		}
 		if err == nil {
+			t.log.Warn("records come again", "records", len(batch)-from, "try", try)
 			batch = batch[from:] // those before it were taken
-		} else if t.mapping.BisectBatchOnFunctionError && len(batch) > 1 {
+		} else if t.log.Warn("invoking the function", "records", len(batch), "try", try, "error", err); t.mapping.BisectBatchOnFunctionError && len(batch) > 1 {
 			half := len(batch) / 2
 			t.deliver(ctx, shard, batch[:half])
 			batch, try = batch[half:], 0
@@ -308,7 +312,7 @@ func (t *Stream) invoke(ctx context.Context, batch []record) (from int, err erro
 		return 0, err
 	}
 	if res.StatusCode >= 300 || res.Header.Get("X-Amz-Function-Error") != "" {
-		return 0, fmt.Errorf("the function answered %d %s", res.StatusCode, res.Header.Get("X-Amz-Function-Error"))
+		return 0, fmt.Errorf("%s answered %d %s: %.300s", t.target, res.StatusCode, res.Header.Get("X-Amz-Function-Error"), b)
 	}
 	if !slices.Contains(t.mapping.FunctionResponseTypes, "ReportBatchItemFailures") {
 		return -1, nil
@@ -334,6 +338,7 @@ func (t *Stream) invoke(ctx context.Context, batch []record) (from int, err erro
 
 // giveUp tells the on-failure queue which records were left, as Lambda does.
 func (t *Stream) giveUp(ctx context.Context, shard string, batch []record, why string, tries int) {
+	t.log.Error("records are given up", "records", len(batch), "why", why)
 	if t.onFail == "" {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -56,7 +57,7 @@ func (l *lambda) stream(t *testing.T, retries int) *Stream {
 	srv := httptest.NewServer(l)
 	t.Cleanup(srv.Close)
 	m := mapping{BatchSize: 4, BisectBatchOnFunctionError: true, MaximumRetryAttempts: &retries, FunctionResponseTypes: []string{"ReportBatchItemFailures"}}
-	return &Stream{stack: &Stack{Endpoint: srv.URL}, mapping: m, target: "relay", onFail: "dead",
+	return &Stream{stack: &Stack{Endpoint: srv.URL}, mapping: m, target: "relay", onFail: "dead", log: slog.New(slog.DiscardHandler),
 		pause: func(ctx context.Context, _ int) bool { return ctx.Err() == nil }}
 }
 
