@@ -9,8 +9,5 @@ import (
 
 // ChangeSettings applies a rule to the settings of the book's site.
 func (b *Book) ChangeSettings(ctx context.Context, rule func(*site.Site) (audit.Entry, error)) (site.Site, error) {
-	return b.t.ChangeSite(ctx, b.site.ID, func(s *site.Site) error {
-		_, err := rule(s)
-		return err
-	})
+	return b.t.ChangeSettings(ctx, b.site.ID, rule)
 }
