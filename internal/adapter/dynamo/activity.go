@@ -234,7 +234,7 @@ func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, leave
 	return writes, nil
 }
 
-// clear removes what is kept under a contact id, but for orders, which stay
+// clear removes what is kept under a contact id, but for orders and dealings, which stay
 // without what tells whose they were; it reports whether there are any.
 func (b *Book) clear(ctx context.Context, id crm.ContactID) (orders bool, err error) {
 	pk := activityPK(b.site.ID, id)
@@ -247,12 +247,17 @@ func (b *Book) clear(ctx context.Context, id crm.ContactID) (orders bool, err er
 		var writes []types.TransactWriteItem
 		for _, it := range items {
 			k := key(pk, text(it, "SK"))
-			if text(it, "t") != "order" {
+			anonymise := b.anonymiseOrder
+			switch text(it, "t") {
+			case "order":
+			case "dealing":
+				anonymise = b.anonymiseDealing
+			default:
 				writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: k}})
 				continue
 			}
 			orders = true
-			w, err := b.anonymiseOrder(it)
+			w, err := anonymise(it)
 			if err != nil {
 				return orders, err
 			}

@@ -93,6 +93,13 @@ func orderKey(id crm.SiteID, c crm.ContactID, ref string) item {
 	return key(activityPK(id, c), orderPrefix+ref)
 }
 
+// dealingPrefix sorts behind the orders.
+const dealingPrefix = "TX#"
+
+func dealingKey(id crm.SiteID, c crm.ContactID, ref string) item {
+	return key(activityPK(id, c), dealingPrefix+ref)
+}
+
 func submissionPK(id crm.SiteID, form string) string { return sitePK(id) + "#F#" + form }
 
 // outboxPK holds the mails of a site that wait to be sent.

@@ -113,23 +113,30 @@ func (b *Book) orderPlace(ctx context.Context, pointer item, o order.Order, f co
 		return match{}, p, fmt.Errorf("unpacking an order: %w", err)
 	}
 	p.stored = &stored
+	m, ok, err := b.matchHeld(ctx, holder, f)
+	p.orphan = err == nil && !ok
+	return m, p, err
+}
+
+// matchHeld is the contact that an order or dealing is of already, whatever the facts
+// say; ok is false where it was deleted.
+func (b *Book) matchHeld(ctx context.Context, holder crm.ContactID, f contact.Facts) (_ match, ok bool, err error) {
 	c, err := b.Get(ctx, holder)
 	if crm.CodeOf(err) == crm.NotFound {
-		p.orphan = true
-		return match{}, p, nil
+		return match{}, false, nil
 	}
 	if err != nil {
-		return match{}, p, err
+		return match{}, false, err
 	}
-	// What the order says of addresses that others hold is left with them.
+	// What the facts say of addresses that others hold is left with them.
 	m, err := b.match(ctx, f)
 	if err != nil {
-		return m, p, err
+		return m, false, err
 	}
 	if m.found && m.known.ID != c.ID {
 		for _, id := range m.facts.Identities() {
 			if h, err := b.holder(ctx, []crm.Identity{id}); err != nil {
-				return m, p, err
+				return m, false, err
 			} else if h != "" && h != c.ID {
 				m.facts.Drop(id)
 			}
@@ -139,7 +146,7 @@ func (b *Book) orderPlace(ctx context.Context, pointer item, o order.Order, f co
 	if holder != c.ID {
 		m.order = holder
 	}
-	return m, p, nil
+	return m, true, nil
 }
 
 // orderEntry takes an order's own entry out of the activities of a change and
@@ -147,9 +154,10 @@ func (b *Book) orderPlace(ctx context.Context, pointer item, o order.Order, f co
 func (b *Book) orderEntry(holder crm.ContactID, acts []timeline.Activity) (entry []types.TransactWriteItem, rest []timeline.Activity, err error) {
 	var own []timeline.Activity
 	for _, a := range acts {
-		if a.Kind == timeline.Order {
+		switch a.Kind {
+		case timeline.Order, timeline.Payment, timeline.Invoice, timeline.Reservation:
 			own = append(own, a)
-		} else {
+		default:
 			rest = append(rest, a)
 		}
 	}
@@ -192,7 +200,12 @@ func (b *Book) orderWrite(id crm.ContactID, o order.Order, stored item) (types.T
 }
 
 func (b *Book) orderPut(k item, body string, stored item) types.TransactWriteItem {
-	k["t"], k["sv"], k["body"], k["n"] = str("order"), num(schemaVersion), str(body), num(number(stored, "n")+1)
+	return b.versionPut("order", k, body, stored)
+}
+
+// versionPut stores a version of something where the version stored was read.
+func (b *Book) versionPut(kind string, k item, body string, stored item) types.TransactWriteItem {
+	k["t"], k["sv"], k["body"], k["n"] = str(kind), num(schemaVersion), str(body), num(number(stored, "n")+1)
 	put := &types.Put{TableName: b.t.name, Item: k, ConditionExpression: ptr("attribute_not_exists(PK)")}
 	if stored != nil {
 		put.ConditionExpression = ptr("n = :n")

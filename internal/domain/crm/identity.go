@@ -48,6 +48,7 @@ const (
 	ByEmail    IdentityKind = "email"    // Value: EmailKey of the address
 	ByExternal IdentityKind = "external" // Value: "source:id", as another system calls the person
 	ByOrder    IdentityKind = "order"    // Value: "source:id" of an order: whose it is
+	ByDealing  IdentityKind = "dealing"  // Value: "kind:source:id" of a payment, invoice or appointment: whose it is
 )
 
 // An Identity belongs to at most one contact of a site.

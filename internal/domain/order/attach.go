@@ -26,6 +26,9 @@ type Book interface {
 	// and without the rule.
 	Attach(ctx context.Context, o Order, f contact.Facts, now time.Time, rule Rule) (contact.Contact, error)
 
+	// AttachDealing is Attach for a dealing.
+	AttachDealing(ctx context.Context, d Dealing, f contact.Facts, now time.Time, rule DealingRule) (contact.Contact, error)
+
 	// Forget notes the deletion of an order that may not have arrived yet; it
 	// reports false if the order is known and Attach must be called.
 	Forget(ctx context.Context, o Order) (bool, error)
@@ -93,9 +96,7 @@ func Attach(ctx context.Context, b Book, o Order, pol contact.Policy, now time.T
 			}
 		}
 		if c.Status != from {
-			a := c.StatusChange(from, string(contact.FirstOrder), now)
-			a.Source, a.Ref = o.Source, o.Ref()
-			acts = append(acts, a)
+			acts = append(acts, promotion(c, from, f, pol, o.Source, o.Ref(), now))
 		}
 		return merged, acts, nil
 	})

@@ -412,18 +412,7 @@ func (o Order) check(f *faults) {
 	checkMoney(f, "/total", o.Total, o.Total.Currency)
 	checkMoney(f, "/refunded", o.Refunded, o.Total.Currency)
 
-	c := o.Customer
-	if len(c.Email) > MaxEmail {
-		f.add("/customer/email", "is longer than %d bytes", MaxEmail)
-	} else {
-		checkText(f, "/customer/email", c.Email, MaxEmail)
-	}
-	checkText(f, "/customer/first_name", c.FirstName, MaxText)
-	checkText(f, "/customer/last_name", c.LastName, MaxText)
-	checkText(f, "/customer/company", c.Company, MaxText)
-	checkText(f, "/customer/phone", c.Phone, MaxNumber)
-	checkText(f, "/customer/id", c.ExternalID, MaxID)
-	checkText(f, "/customer/language", c.Language, MaxNumber)
+	o.Customer.check(f)
 	o.Billing.check(f, "/billing")
 	o.Shipping.check(f, "/shipping")
 
@@ -442,6 +431,20 @@ func (o Order) check(f *faults) {
 			checkMoney(f, at+"/unit_price", it.UnitPrice, o.Total.Currency)
 		}
 	}
+}
+
+func (c Customer) check(f *faults) {
+	if len(c.Email) > MaxEmail {
+		f.add("/customer/email", "is longer than %d bytes", MaxEmail)
+	} else {
+		checkText(f, "/customer/email", c.Email, MaxEmail)
+	}
+	checkText(f, "/customer/first_name", c.FirstName, MaxText)
+	checkText(f, "/customer/last_name", c.LastName, MaxText)
+	checkText(f, "/customer/company", c.Company, MaxText)
+	checkText(f, "/customer/phone", c.Phone, MaxNumber)
+	checkText(f, "/customer/id", c.ExternalID, MaxID)
+	checkText(f, "/customer/language", c.Language, MaxNumber)
 }
 
 func (a Address) check(f *faults, at string) {

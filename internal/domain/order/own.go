@@ -15,6 +15,8 @@ import (
 // whatever the order in which they arrive. Unknown fields, values of another
 // type and texts beyond their limit are refused, all faults at once.
 type OwnOrder struct {
+	// Type is order, or left out; see OwnDealing for the others.
+	Type string `json:"type,omitempty"`
 	// ID is the shop's id of the order; required, text of at most 128 bytes.
 	ID string `json:"id"`
 	// Number is what the customer calls it; at most 64 characters.
@@ -85,6 +87,7 @@ type OwnItem struct {
 }
 
 func parseOwn(_ string, root object) (Order, error) {
+	root.text("type", MaxNumber) // "order" or absent, see ParseDelivery
 	root.need("status", "total")
 	currency := root.currency("currency")
 	o := Order{
@@ -100,18 +103,7 @@ func parseOwn(_ string, root object) (Order, error) {
 	if test := root.boolean("test"); test != nil {
 		o.Test = *test
 	}
-	c := root.child("customer")
-	o.Customer = Customer{
-		ExternalID:       c.id("id"),
-		Email:            c.email("email"),
-		FirstName:        c.text("first_name", MaxText),
-		LastName:         c.text("last_name", MaxText),
-		Company:          c.text("company", MaxText),
-		Phone:            c.text("phone", MaxNumber),
-		Language:         c.text("language", MaxNumber),
-		AcceptsMarketing: c.boolean("accepts_marketing"),
-	}
-	c.done()
+	o.Customer = ownCustomer(root.child("customer"))
 	o.Billing = ownAddress(root.child("billing"))
 	o.Shipping = ownAddress(root.child("shipping"))
 	lines, more := root.children("items", MaxItems)
@@ -130,6 +122,20 @@ func parseOwn(_ string, root object) (Order, error) {
 	}
 	root.done()
 	return finish(root, o)
+}
+
+func ownCustomer(c object) Customer {
+	defer c.done()
+	return Customer{
+		ExternalID:       c.id("id"),
+		Email:            c.email("email"),
+		FirstName:        c.text("first_name", MaxText),
+		LastName:         c.text("last_name", MaxText),
+		Company:          c.text("company", MaxText),
+		Phone:            c.text("phone", MaxNumber),
+		Language:         c.text("language", MaxNumber),
+		AcceptsMarketing: c.boolean("accepts_marketing"),
+	}
 }
 
 func ownAddress(a object) Address {

@@ -13,23 +13,26 @@ import (
 type Kind string
 
 const (
-	Form    Kind = "form"    // a submission; Values are its fields
-	Order   Kind = "order"   // an order came or changed; Ref is "source:id"
-	Status  Kind = "status"  // Values: from, to, why
-	Edit    Kind = "edit"    // a member or the API changed fields; Changed names them
-	Tags    Kind = "tags"    // Values: added and removed, one each
-	Consent Kind = "consent" // the evidence of a consent, see contact.Proof; nothing changes it
-	Group   Kind = "group"   // Values: from, to; empty for none
-	Note    Kind = "note"    // a member wrote it
-	Mail    Kind = "mail"    // a message to the contact
-	Merge   Kind = "merge"   // others went into this contact; Ref is the merge, Values what each of them said, as "<id>.<field>"
-	Unmerge Kind = "unmerge" // a merge was undone; Ref is the merge, Values its primary or its others
-	Import  Kind = "import"  // derived from the contact's import mark, never stored
-	Created Kind = "created" // derived from the contact's origin, never stored
+	Form        Kind = "form"    // a submission; Values are its fields
+	Order       Kind = "order"   // an order came or changed; Ref is "source:id"
+	Payment     Kind = "payment" // a payment, invoice or reservation came or changed; Ref is "kind:source:id"
+	Invoice     Kind = "invoice"
+	Reservation Kind = "reservation" // an appointment
+	Status      Kind = "status"      // Values: from, to, why
+	Edit        Kind = "edit"        // a member or the API changed fields; Changed names them
+	Tags        Kind = "tags"        // Values: added and removed, one each
+	Consent     Kind = "consent"     // the evidence of a consent, see contact.Proof; nothing changes it
+	Group       Kind = "group"       // Values: from, to; empty for none
+	Note        Kind = "note"        // a member wrote it
+	Mail        Kind = "mail"        // a message to the contact
+	Merge       Kind = "merge"       // others went into this contact; Ref is the merge, Values what each of them said, as "<id>.<field>"
+	Unmerge     Kind = "unmerge"     // a merge was undone; Ref is the merge, Values its primary or its others
+	Import      Kind = "import"      // derived from the contact's import mark, never stored
+	Created     Kind = "created"     // derived from the contact's origin, never stored
 )
 
 // Kinds lists all of them.
-var Kinds = []Kind{Form, Order, Status, Edit, Tags, Consent, Group, Note, Mail, Merge, Unmerge, Import, Created}
+var Kinds = []Kind{Form, Order, Payment, Invoice, Reservation, Status, Edit, Tags, Consent, Group, Note, Mail, Merge, Unmerge, Import, Created}
 
 // Activity is one entry of a timeline.
 type Activity struct {

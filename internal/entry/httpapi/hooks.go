@@ -80,7 +80,7 @@ func takeHook(r *http.Request, dir site.Directory, queue Enqueuer, clock crm.Clo
 	}
 	if src.Kind == order.KindOwn { // whoever writes to our own schema is helped most by hearing at once
 		var invalid *order.InvalidError
-		if _, err := order.Parse(src.Kind, topic, body); errors.As(err, &invalid) {
+		if _, _, err := order.ParseDelivery(src.Kind, topic, body); errors.As(err, &invalid) {
 			var faults crm.Faults
 			for _, f := range invalid.Faults {
 				faults.Add(f.Path, "%s", f.What)

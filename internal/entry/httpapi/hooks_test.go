@@ -94,6 +94,8 @@ func TestHookScenarios(t *testing.T) {
 		{"a signed topic that is no order", signed("shopify", "shopify", shopSecret, "customers/update", `{"id":1}`), 200, "ignored", 0},
 		{"a forged topic that is no order", signed("shopify", "shopify", "wrong", "customers/update", `{"id":1}`), 401, "unauthorized", 0},
 		{"signed, but no JSON", signed("shopify", "shopify", shopSecret, "orders/create", `<order/>`), 400, "malformed", 0},
+		{"an appointment with a fault", signed("own", "own", ownSecret, "", `{"type":"appointment","id":"1","status":"paid","at":"2026-03-02T10:00:00Z","updated_at":"2026-03-02T10:00:00Z"}`), 422, "invalid", 0},
+		{"another type", signed("own", "own", ownSecret, "", `{"type":"basket","id":"1"}`), 422, "invalid", 0},
 		{"an unknown source", signed("nope", "shopify", shopSecret, "orders/create", `{"id":1}`), 404, "not-found", 0},
 		{"over 6 MiB", signed("shopify", "shopify", shopSecret, "orders/create", `"`+strings.Repeat("x", 6<<20)+`"`), 413, "too-large", 0},
 		{"a look by hand", ask("GET", "/hooks/demo1-shopify", "", ""), 405, "method-not-allowed", 0},
@@ -115,6 +117,9 @@ func TestWhatIsQueued(t *testing.T) {
 		{"shopify", "shopify", shopSecret, "orders/create", "shopify.json"},
 		{"woo", "woocommerce", shopSecret, "order.created", "woocommerce.json"},
 		{"own", "own", ownSecret, "", "own.json"},
+		{"own", "own", ownSecret, "", "payment.json"},
+		{"own", "own", ownSecret, "", "invoice.json"},
+		{"own", "own", ownSecret, "", "appointment.json"},
 	} {
 		body, err := os.ReadFile("../../../events/orders/" + tt.file)
 		if err != nil {

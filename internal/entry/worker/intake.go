@@ -30,7 +30,7 @@ const (
 	keepBytes = 300 << 10 // of the packed body; an item has 400 KB
 )
 
-// Intake brings the orders of the queue into the books. What no retry can help
+// Intake brings the orders, payments, invoices and appointments of the queue into the books. What no retry can help
 // (a body that is no order) is logged by its reasons, kept under its source for 30
 // days, and done. Store errors and lost races come back.
 func Intake(dir site.Directory, open func(site.Site) order.Book, clock crm.Clock) Handler {
@@ -68,9 +68,13 @@ func Intake(dir site.Directory, open func(site.Site) order.Book, clock crm.Clock
 }
 
 func attach(ctx context.Context, b order.Book, s site.Site, d Delivery, now time.Time) error {
-	o, err := order.Parse(d.Attributes[webhook.AttrShop], d.Attributes[webhook.AttrTopic], d.Body)
+	o, other, err := order.ParseDelivery(d.Attributes[webhook.AttrShop], d.Attributes[webhook.AttrTopic], d.Body)
 	if err != nil {
 		return err
+	}
+	if other != nil {
+		other.Source = sourceName(d)
+		return order.AttachDealing(ctx, b, *other, s.Policy(), now)
 	}
 	o.Source = sourceName(d)
 	o = o.ReceivedAt(received(d, now))

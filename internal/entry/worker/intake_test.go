@@ -42,12 +42,13 @@ func (d directory) ByID(_ context.Context, id crm.SiteID) (site.Site, error) {
 }
 
 type book struct {
-	orders []order.Order
-	gone   []order.Order
-	kept   []timeline.Activity
-	under  string
-	until  time.Time
-	fail   error
+	dealings []order.Dealing
+	orders   []order.Order
+	gone     []order.Order
+	kept     []timeline.Activity
+	under    string
+	until    time.Time
+	fail     error
 }
 
 func (b *book) Attach(_ context.Context, o order.Order, f contact.Facts, now time.Time, rule order.Rule) (contact.Contact, error) {
@@ -57,6 +58,16 @@ func (b *book) Attach(_ context.Context, o order.Order, f contact.Facts, now tim
 	c := contact.New(f, now)
 	_, _, err := rule(&c, f, true, nil, nil)
 	b.orders = append(b.orders, o)
+	return c, err
+}
+
+func (b *book) AttachDealing(_ context.Context, d order.Dealing, f contact.Facts, now time.Time, rule order.DealingRule) (contact.Contact, error) {
+	if b.fail != nil {
+		return contact.Contact{}, b.fail
+	}
+	c := contact.New(f, now)
+	_, _, err := rule(&c, f, true, nil)
+	b.dealings = append(b.dealings, d)
 	return c, err
 }
 
@@ -262,5 +273,33 @@ func TestADeliveryTellsHowOftenItCame(t *testing.T) {
 	failed(t, func(_ context.Context, d worker.Delivery) error { got = d; return nil }, e)
 	if got.Tries != 2 || got.ID != e.Records[0].MessageId || got.Receipt != e.Records[0].ReceiptHandle || got.Site != "demo" {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestPaymentsInvoicesAndAppointmentsOfTheQueueAreAttached(t *testing.T) {
+	logs(t)
+	b := &book{}
+	e := sample(t, "order.json")
+	for i, kind := range []string{"payment", "invoice", "appointment"} {
+		body, err := os.ReadFile("../../../events/orders/" + kind + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := e.Records[0]
+		m, err := message.Unpack(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Body = body
+		r.MessageId = kind
+		if r.Body, err = m.Pack(); err != nil {
+			t.Fatal(err)
+		}
+		if again := failed(t, intake(b), events.SQSEvent{Records: []events.SQSMessage{r}}); len(again) != 0 {
+			t.Fatalf("%s failed: %v", kind, again)
+		}
+		if len(b.dealings) != i+1 || string(b.dealings[i].Kind) != kind || b.dealings[i].Source != "shop" || len(b.orders) != 0 || len(b.kept) != 0 {
+			t.Errorf("%s: %+v", kind, b)
+		}
 	}
 }
