@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
@@ -16,9 +17,9 @@ import (
 // Sites is Callers, and how a site's settings are changed.
 type Sites interface {
 	Callers
-	// ChangeSite applies a rule to the settings and stores them, repeating it while
-	// other writers come between.
-	ChangeSite(ctx context.Context, id crm.SiteID, rule func(*site.Site) error) (site.Site, error)
+	// ChangeSettings applies a rule to the settings and commits them with its entry,
+	// repeating it while other writers come between.
+	ChangeSettings(ctx context.Context, id crm.SiteID, rule func(*site.Site) (audit.Entry, error)) (site.Site, error)
 }
 
 // customFieldJSON is a field that the site made.
@@ -75,7 +76,7 @@ func (h contactsAPI) listFields(_ context.Context, c caller, _ *struct{}) (*cust
 type createFieldInput struct{ Body customFieldJSON }
 
 func (h contactsAPI) createField(ctx context.Context, c caller, in *createFieldInput) (*customFieldAnswer, error) {
-	_, err := h.dir.ChangeSite(ctx, c.site.ID, func(s *site.Site) error { return s.AddField(contact.FieldDef(in.Body)) })
+	err := h.changeFields(ctx, c, func(s *site.Site) error { return s.AddField(contact.FieldDef(in.Body)) })
 	return &customFieldAnswer{in.Body}, err
 }
 
@@ -95,7 +96,7 @@ type changeFieldInput struct {
 
 func (h contactsAPI) changeField(ctx context.Context, c caller, in *changeFieldInput) (*customFieldAnswer, error) {
 	out := &customFieldAnswer{}
-	_, err := h.dir.ChangeSite(ctx, c.site.ID, func(s *site.Site) error {
+	err := h.changeFields(ctx, c, func(s *site.Site) error {
 		f, err := s.ChangeField(in.Key, site.FieldChange{Label: in.Body.Label.opt(), Options: in.Body.Options.opt(), Position: in.Body.Position.opt()})
 		out.Body = customFieldJSON(f)
 		return err
@@ -104,8 +105,14 @@ func (h contactsAPI) changeField(ctx context.Context, c caller, in *changeFieldI
 }
 
 func (h contactsAPI) deleteField(ctx context.Context, c caller, in *FieldKey) (*struct{}, error) {
-	_, err := h.dir.ChangeSite(ctx, c.site.ID, func(s *site.Site) error { return s.RemoveField(in.Key) })
-	return nil, err
+	return nil, h.changeFields(ctx, c, func(s *site.Site) error { return s.RemoveField(in.Key) })
+}
+
+func (h contactsAPI) changeFields(ctx context.Context, c caller, rule func(*site.Site) error) error {
+	_, err := h.dir.ChangeSettings(ctx, c.site.ID, func(s *site.Site) (audit.Entry, error) {
+		return audit.Note(c.by, requestID(ctx), h.clock.Now(), audit.SettingsChanged, string(c.site.ID), "custom_fields"), rule(s)
+	})
+	return err
 }
 
 // customValues are a contact's values of the site's own fields, each as its type is in JSON.

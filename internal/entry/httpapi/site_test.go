@@ -15,6 +15,7 @@ import (
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/member"
 	"clientele/internal/domain/site"
+	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
 	"clientele/internal/test/dynamotest"
 )
@@ -430,4 +431,65 @@ func TestTheAuditLogOverTheAPI(t *testing.T) {
 	}
 	o.must(422, owner, "GET", "/v1/audit?from=yesterday", "")
 	o.must(422, owner, "GET", "/v1/audit?from=0001-02-01T00:00:00Z", "")
+}
+
+// files and tasks that go nowhere.
+type (
+	noFiles struct{ transfer.Files }
+	noQueue struct{}
+)
+
+func (noFiles) PresignGet(context.Context, string, string, time.Duration) (string, error) {
+	return "https://files.example/x", nil
+}
+
+func (noFiles) PresignPut(context.Context, string, int64, time.Duration) (transfer.Upload, error) {
+	return transfer.Upload{Method: "PUT", URL: "https://files.example/up"}, nil
+}
+
+func (noQueue) SendTask(context.Context, ...transfer.Task) error              { return nil }
+func (noQueue) SendLater(context.Context, time.Duration, transfer.Task) error { return nil }
+
+// No file leaves the book without a row that tells who took it.
+func TestExportsAndImportsAreInTheLog(t *testing.T) {
+	o := newOffice(t)
+	ann, owner := o.hire("bakery", "ann@b.example", member.Owner)
+	_, viewer := o.hire("bakery", "bob@b.example", member.Viewer)
+	book := o.store.Book(o.sites["bakery"])
+	tr := httpapi.Transfers{Open: func(site.Site) transfer.Jobs { return book }, Files: noFiles{}, Queue: noQueue{}, Clock: func() time.Time { return o.now }}
+	exports, imports := httpapi.Exports(o.store.Table, tr), httpapi.Imports(o.store.Table, tr)
+	if w := o.call(exports, viewer, "POST", "/v1/exports", `{}`); w.Code != 403 {
+		t.Errorf("a viewer exports: %d", w.Code)
+	}
+	w := o.call(exports, owner, "POST", "/v1/exports", `{}`)
+	at := w.Header().Get("Location")
+	if w.Code != 202 || at == "" {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	id := strings.TrimPrefix(at, "/v1/exports/")
+	if _, err := book.ChangeJob(context.Background(), id, o.now, func(j *transfer.Job) error {
+		j.State, j.UpdatedAt, j.Result = transfer.Done, o.now, "exports/x"
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // a page that asks again and again
+		if w := o.call(exports, owner, "GET", at, ""); w.Code != 200 || !strings.Contains(w.Body.String(), "https://files.example") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+	if w := o.call(imports, owner, "POST", "/v1/imports", `{"filename":"a.csv","size":10}`); w.Code != 201 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	rows := o.must(200, owner, "GET", "/v1/audit?object="+id, "")["entries"].([]any)
+	got := ""
+	for _, r := range rows {
+		got += fmt.Sprint(r.(map[string]any)["action"], " by ", r.(map[string]any)["by"] == ann.ID, "; ")
+	}
+	if len(rows) != 2 || !strings.Contains(got, "export.downloaded by true; ") || !strings.Contains(got, "export.started by true; ") {
+		t.Error(got)
+	}
+	if got := o.must(200, owner, "GET", "/v1/audit?action=import.started", "")["entries"].([]any); len(got) != 1 {
+		t.Errorf("imports in the log: %v", got)
+	}
 }

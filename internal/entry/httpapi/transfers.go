@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/oklog/ulid/v2"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
@@ -23,15 +24,44 @@ type Transfers struct {
 	Files transfer.Files
 	Queue transfer.Queue
 	Clock crm.Clock
+
+	log Log
+}
+
+// Log is the audit log, for what has no transaction of its own with it.
+type Log interface {
+	// Audit writes entries; one whose id stands in the log stays as it is.
+	Audit(ctx context.Context, id crm.SiteID, entries ...audit.Entry) error
+}
+
+// note writes to the audit log what was done to a job. The handing out of a link
+// is noted before it is done, once an hour and actor, as pages ask again and
+// again: nothing leaves the book without a row.
+func (t Transfers) note(ctx context.Context, c caller, what audit.Action, job string) error {
+	now := t.Clock.Now()
+	e := audit.Note(c.by, requestID(ctx), now, what, job)
+	e.ID = audit.DeriveID(now.Truncate(time.Hour), string(what), job, c.by.ID)
+	if what != audit.ExportDownloaded {
+		e.ID = ""
+	}
+	return t.log.Audit(ctx, c.site.ID, e)
+}
+
+// Audited is Callers with the log.
+type Audited interface {
+	Callers
+	Log
 }
 
 // Imports is the API that starts imports and tells how they go.
-func Imports(dir Callers, t Transfers) http.Handler {
+func Imports(dir Audited, t Transfers) http.Handler {
+	t.log = dir
 	return serve(dir, t.Clock, MaxBody, func(a huma.API) { addImports(a, t) })
 }
 
 // Exports is the API that asks for exports and hands out their links.
-func Exports(dir Callers, t Transfers) http.Handler {
+func Exports(dir Audited, t Transfers) http.Handler {
+	t.log = dir
 	return serve(dir, t.Clock, maxManyIDs, func(a huma.API) { addExports(a, t) })
 }
 
@@ -152,6 +182,9 @@ func (t Transfers) startImport(ctx context.Context, c caller, in *startInput) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := t.note(ctx, c, audit.ImportStarted, j.ID); err != nil {
+		return nil, err
+	}
 	out, err := t.importAnswer(ctx, j)
 	if err != nil {
 		return nil, err
@@ -251,6 +284,9 @@ func (t Transfers) cancelImport(ctx context.Context, c caller, in *ImportByID) (
 		return nil, err
 	}
 	j, err := transfer.Cancel(ctx, t.Open(c.site), in.ID, t.Clock.Now())
+	if err == nil {
+		err = t.note(ctx, c, audit.ImportCancelled, j.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -314,10 +350,13 @@ func (t Transfers) requestExport(ctx context.Context, c caller, in *exportInput)
 		j.IDs = append(j.IDs, crm.ContactID(id))
 	}
 	j, err = transfer.Request(ctx, t.Open(c.site), t.Queue, c.site, j)
+	if err == nil {
+		err = t.note(ctx, c, audit.ExportStarted, j.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
-	out, err := t.exportAnswer(ctx, j)
+	out, err := t.exportAnswer(ctx, c, j)
 	if err != nil {
 		return nil, err
 	}
@@ -330,15 +369,18 @@ func (t Transfers) getExport(ctx context.Context, c caller, in *ExportByID) (*ex
 	if err != nil {
 		return nil, err
 	}
-	return t.exportAnswer(ctx, j)
+	return t.exportAnswer(ctx, c, j)
 }
 
-func (t Transfers) exportAnswer(ctx context.Context, j transfer.Job) (*exportAnswer, error) {
+func (t Transfers) exportAnswer(ctx context.Context, c caller, j transfer.Job) (*exportAnswer, error) {
 	out := &exportAnswer{Body: exportJSON{ID: j.ID, State: j.State, Format: j.Format, Detail: j.Fault, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt}}
 	out.Body.Counts.Rows = j.Total
 	if j.State == transfer.Done && t.Clock.Now().Sub(j.UpdatedAt) > transfer.KeptFor {
 		out.Body.Detail = "the file was kept for 7 days and is gone; ask for a new export"
 	} else if j.State == transfer.Done {
+		if err := t.note(ctx, c, audit.ExportDownloaded, j.ID); err != nil {
+			return nil, err
+		}
 		u, err := t.Files.PresignGet(ctx, j.Result, "contacts-"+j.UpdatedAt.Format(time.DateOnly)+".csv", transfer.DownloadFor)
 		if err != nil {
 			return nil, err
