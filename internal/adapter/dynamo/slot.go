@@ -77,6 +77,7 @@ type bodyRecord struct {
 	LastAt   int64                   `json:"ol,omitempty"`
 	Source   string                  `json:"so,omitempty"`
 	SourceAt int64                   `json:"sa,omitempty"`
+	Visit    *visitRecord            `json:"vi,omitempty"`
 	LockAt   int64                   `json:"lk,omitempty"`
 	LockBy   string                  `json:"lb,omitempty"`
 	LockOn   map[string]lockedRecord `json:"lf,omitempty"` // absent: all
@@ -176,6 +177,31 @@ type offerRecord struct {
 	Texts  map[string]string `json:"v"` // by name of the field
 }
 
+type visitRecord struct {
+	Channel  string    `json:"c,omitempty"`
+	Campaign [5]string `json:"u,omitzero"`
+	Referrer string    `json:"r,omitempty"`
+	Landing  string    `json:"l,omitempty"`
+	Device   [3]string `json:"d,omitzero"`
+}
+
+func packVisit(v contact.Visit) *visitRecord {
+	if v == (contact.Visit{}) {
+		return nil
+	}
+	c, d := v.Campaign, v.Device
+	return &visitRecord{v.Channel, [5]string{c.Source, c.Medium, c.Name, c.Term, c.Content}, v.Referrer, v.Landing, [3]string{d.Class, d.Browser, d.OS}}
+}
+
+func (r *visitRecord) visit() contact.Visit {
+	if r == nil {
+		return contact.Visit{}
+	}
+	c, d := r.Campaign, r.Device
+	return contact.Visit{Channel: r.Channel, Campaign: contact.Campaign{Source: c[0], Medium: c[1], Name: c[2], Term: c[3], Content: c[4]},
+		Referrer: r.Referrer, Landing: r.Landing, Device: contact.Device{Class: d[0], Browser: d[1], OS: d[2]}}
+}
+
 type importMark struct {
 	Job     string `json:"j"`
 	Row     int    `json:"r"`
@@ -255,6 +281,7 @@ func pack(c *contact.Contact) (packed, error) {
 		}
 		r.Firsts[e] = micros(at)
 	}
+	r.Visit = packVisit(c.Origin.Visit)
 	r.Group, r.Merged, r.By = c.Group, c.Merged, c.Origin.By
 	r.Counts, r.Open = c.Figures.Counts, c.Open
 	if len(c.Stamps) > 0 {
@@ -330,7 +357,7 @@ func contactOf(it item) (c contact.Contact, ok bool, err error) {
 		},
 		Status: r.Status, StatusManual: r.Manual, Tags: r.Tags, Consent: r.Consent,
 		Figures:   contact.Figures{Orders: r.Orders, Revenue: r.Revenue, FirstAt: fromMicros(r.FirstAt), LastAt: fromMicros(r.LastAt)},
-		Origin:    contact.Origin{Source: r.Source, At: fromMicros(r.SourceAt)},
+		Origin:    contact.Origin{Visit: r.Visit.visit(), Source: r.Source, At: fromMicros(r.SourceAt)},
 		CreatedAt: fromMicros(r.Created), UpdatedAt: fromMicros(r.Updated),
 		AsOf: contact.Stamp{At: fromMicros(r.AsOf[0]), Seq: r.AsOf[1]},
 	}

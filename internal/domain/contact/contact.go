@@ -84,6 +84,7 @@ type Address struct {
 type Origin struct {
 	Source string // "member", "api", "form:<id>", "import:<job>", "<source id>" of a webshop
 	By     string // the member or API key that made it by hand
+	Visit  Visit  // how the person came to the site
 	At     time.Time
 }
 

@@ -38,6 +38,7 @@ type Facts struct {
 	Emails      []string
 	ExternalIDs []string
 	Details
+	Visit   Visit               // counts for a contact that is made of the facts
 	Status  Status              // only a lead moves; never backwards. See Policy.Promotes
 	Firsts  map[Event]time.Time // what happened, and when, whether or not it promotes
 	Tags    []string
@@ -64,7 +65,7 @@ func New(f Facts, now time.Time) Contact {
 		Details:   f.Details,
 		Status:    Lead,
 		Consent:   ConsentNever,
-		Origin:    Origin{Source: f.Source, At: now},
+		Origin:    Origin{Source: f.Source, At: now, Visit: f.Visit},
 		CreatedAt: now,
 		UpdatedAt: now,
 		AsOf:      f.AsOf,

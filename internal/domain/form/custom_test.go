@@ -28,3 +28,23 @@ func TestAFormSaysTheSitesFieldsThatItsMapHas(t *testing.T) {
 		t.Errorf("what is no number: %v, %v", b.facts[1].Custom, err)
 	}
 }
+
+func TestAFormTellsHowItsVisitorCame(t *testing.T) {
+	b := &book{}
+	sub := form.Submission{ID: "01JNB4YV80000000000000000A", At: now, Language: "nl", Page: "https://www.example.nl/contact",
+		From: "https://www.example.nl/contact?utm_source=old&token=secret", Agent: "Mozilla/5.0 (iPhone; CPU) Version/18.0 Mobile Safari/604.1",
+		Values: values("email", "a@example.nl", "utm_source", "nb", "fields[utm_medium]", "email", "referrer", "https://www.google.com/search?q=private", "landing_page", "https://example.nl/w?x=1")}
+	if _, err := form.Submit(context.Background(), b, site.Site{ID: "demo1", Country: "NL"}, site.Form{ID: "demo1-contact"}, sub); err != nil {
+		t.Fatal(err)
+	}
+	want := contact.Visit{Channel: "email", Campaign: contact.Campaign{Source: "nb", Medium: "email"}, Referrer: "www.google.com/search", Landing: "example.nl/w",
+		Device: contact.Device{Class: "phone", Browser: "Safari", OS: "iOS"}}
+	if got := b.facts[0].Visit; got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	known := contact.New(contact.Facts{Email: "a@example.nl", Source: "import:1"}, now)
+	b.known = &known
+	if r, err := form.Submit(context.Background(), b, site.Site{ID: "demo1", Country: "NL"}, site.Form{ID: "demo1-contact"}, sub); err != nil || r.Contact.Origin.Visit != (contact.Visit{}) {
+		t.Errorf("the origin of a known contact became %+v, %v", r.Contact.Origin, err)
+	}
+}

@@ -10,6 +10,7 @@ package form
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -51,6 +52,8 @@ type Submission struct {
 	ID       string           // ULID, made by the caller; the activity's id
 	Values   []timeline.Value // as posted, in their order; of a list one value each
 	Page     string           // address of the page it was filled in on; empty if not known
+	From     string           // that address with its query, of which only utm_ parameters are read
+	Agent    string           // the browser's User-Agent, of which only the sort of device is kept
 	Language string           // "nl" or "en": what the visitor reads
 	At       time.Time
 }
@@ -121,6 +124,7 @@ func Submit(ctx context.Context, b Book, s site.Site, f site.Form, sub Submissio
 		}
 		return Result{}, refusal
 	}
+	facts.Visit = sub.visit()
 	facts.Source, facts.AsOf = act.Source, contact.Stamp{At: sub.At}
 	wants := asks(s, f, act.Values)
 	c, created, err := b.Upsert(ctx, facts, sub.At, func(c *contact.Contact, facts contact.Facts, created bool) ([]timeline.Activity, error) {
@@ -133,6 +137,37 @@ func Submit(ctx context.Context, b Book, s site.Site, f site.Form, sub Submissio
 		return []timeline.Activity{act}, nil
 	})
 	return Result{Contact: c, Created: created}, err
+}
+
+// visit is how the visitor came, as hidden fields of the form tell it (utm_source …,
+// referrer, landing_page), or else the address of the page that it was on.
+func (s Submission) visit() contact.Visit {
+	said := contact.VisitSaid{Landing: s.From, UserAgent: s.Agent}
+	for _, v := range s.Values {
+		for _, name := range spellings(v.Name) {
+			switch strings.ReplaceAll(strings.ToLower(name), "-", "_") {
+			case "utm_source":
+				said.Campaign.Source = v.Text
+			case "utm_medium":
+				said.Campaign.Medium = v.Text
+			case "utm_campaign":
+				said.Campaign.Name = v.Text
+			case "utm_term":
+				said.Campaign.Term = v.Text
+			case "utm_content":
+				said.Campaign.Content = v.Text
+			case "landing_page", "landing_site":
+				said.Landing = v.Text
+			case "referrer", "referer", "document_referrer":
+				said.Referrer = v.Text
+			}
+		}
+	}
+	home := ""
+	if u, err := url.Parse(s.Page); err == nil {
+		home = u.Host
+	}
+	return contact.NewVisit(said, home)
 }
 
 func (s Submission) check() error {

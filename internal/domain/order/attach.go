@@ -110,7 +110,7 @@ const keptFor = 180 * 24 * time.Hour
 // fields of a contact have.
 func Facts(o Order, pol contact.Policy) contact.Facts {
 	c := o.Customer
-	f := contact.Facts{Source: o.Source, AsOf: contact.Stamp{At: o.UpdatedAt}}
+	f := contact.Facts{Source: o.Source, Visit: contact.NewVisit(o.Visit, ""), AsOf: contact.Stamp{At: o.UpdatedAt}}
 	if e, err := crm.ParseEmail(c.Email); err == nil {
 		f.Email = e
 	}
@@ -246,6 +246,6 @@ func (o Order) EntryID() string {
 
 // Anonymous is the order without what tells whose it was.
 func (o Order) Anonymous() Order {
-	o.Customer, o.Billing, o.Shipping = Customer{}, Address{}, Address{}
+	o.Customer, o.Billing, o.Shipping, o.Visit = Customer{}, Address{}, Address{}, contact.VisitSaid{}
 	return o
 }

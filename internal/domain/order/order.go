@@ -20,6 +20,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"clientele/internal/domain/contact"
 )
 
 // Limits of one order. Lengths are in characters (runes) unless told.
@@ -89,6 +91,7 @@ type Order struct {
 	PaidAt    time.Time // when money came in, or the version that first tells so; zero if it is not known
 
 	Customer  Customer
+	Visit     contact.VisitSaid // how the customer came to the shop; of the version at hand, kept nowhere
 	Billing   Address
 	Shipping  Address
 	Items     []Item // at most MaxItems

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"clientele/internal/domain/contact"
 )
 
 // event reads a sample body; the same files feed the demo and the tests of the
@@ -102,6 +104,7 @@ func TestShopifySample(t *testing.T) {
 	want := Order{
 		ExternalID: "450789469", Number: "#1001", Status: Open, Total: Money{40994, "USD"}, Refunded: Money{0, "USD"},
 		PlacedAt: at("2008-01-10T16:00:00Z"), UpdatedAt: at("2008-01-10T16:00:00Z"),
+		Visit:    contact.VisitSaid{Landing: "http://www.example.com?source=abc", Referrer: "http://www.otherexample.com", Direct: true},
 		Customer: Customer{Email: "bob.norman@hostmail.com", FirstName: "Bob", LastName: "Norman", Phone: "555-625-1199", ExternalID: "207119551", AcceptsMarketing: &no},
 		Billing:  home, Shipping: home,
 		Items: []Item{item("466157049", "green"), item("518995019", "red"), item("703073504", "black")},

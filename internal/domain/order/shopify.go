@@ -1,6 +1,10 @@
 package order
 
-import "strings"
+import (
+	"strings"
+
+	"clientele/internal/domain/contact"
+)
 
 // parseShopify reads the Order resource of Shopify's REST Admin API, which is
 // the body of every orders/* webhook
@@ -43,6 +47,9 @@ func parseShopify(topic string, root object) (Order, error) {
 		Language:         root.text("customer_locale", MaxNumber),
 		AcceptsMarketing: root.boolean("buyer_accepts_marketing"),
 	}
+	o.Visit = contact.VisitSaid{Landing: root.text("landing_site", maxVisit), Referrer: root.text("referring_site", maxVisit),
+		UserAgent: root.child("client_details").text("user_agent", maxVisit)}
+	o.Visit.Direct = o.Visit.Landing != "" // a visitor of the web shop, who came from nowhere else
 	// The two halves of a name are taken from one place: a mixture of two
 	// people is nobody.
 	o.Customer.FirstName, o.Customer.LastName = o.Billing.FirstName, o.Billing.LastName

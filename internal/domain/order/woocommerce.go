@@ -4,6 +4,8 @@ import (
 	"html"
 	"strings"
 	"time"
+
+	"clientele/internal/domain/contact"
 )
 
 // wooTime is WooCommerce's moment: UTC without saying so in the *_gmt fields.
@@ -61,8 +63,9 @@ func parseWooCommerce(topic string, root object) (Order, error) {
 		Company:    o.Billing.Company,
 		Phone:      o.Billing.Phone,
 		ExternalID: root.id("customer_id"),
-		Language:   wooLanguage(root),
+		Language:   wooMeta(root)["wpml_language"],
 	}
+	o.Visit = wooVisit(root)
 
 	lines, more := root.children("line_items", MaxItems)
 	o.MoreItems = more
@@ -108,19 +111,42 @@ func wooStatus(s string, paid bool) Status {
 	return Open
 }
 
-// wooLanguage finds the language of the order, which only the translation
-// plugin WPML tells. Other metadata is any JSON and is not looked at.
-func wooLanguage(root object) string {
+// wooMeta are the texts among an order's metadata that are of use: the language, which
+// only the translation plugin WPML tells, and how the customer came. Other
+// metadata is any JSON and is not looked at.
+func wooMeta(root object) map[string]string {
+	out := map[string]string{}
 	list, _ := root.get("meta_data").([]any)
 	for _, v := range list {
 		m, _ := v.(map[string]any)
-		if key, _ := m["key"].(string); key == "wpml_language" {
-			language, _ := m["value"].(string)
-			return clip(language, MaxNumber)
+		key, _ := m["key"].(string)
+		text, _ := m["value"].(string)
+		if rest, ok := strings.CutPrefix(key, "_wc_order_attribution_"); ok {
+			out[rest] = clip(text, maxVisit)
+		} else if key == "wpml_language" {
+			out[key] = clip(text, MaxNumber)
 		}
 	}
-	return ""
+	return out
 }
+
+// wooVisit reads WooCommerce's order attribution
+// (https://woocommerce.com/document/order-attribution-tracking/). Its utm_ fields
+// are also filled for visits without a campaign, with words of its own.
+func wooVisit(root object) contact.VisitSaid {
+	m := wooMeta(root)
+	said := contact.VisitSaid{Landing: m["session_entry"], Referrer: m["referrer"], UserAgent: m["user_agent"], Direct: m["source_type"] == "typein"}
+	if m["source_type"] == "utm" {
+		said.Campaign = contact.Campaign{Source: m["utm_source"], Medium: m["utm_medium"], Name: m["utm_campaign"], Term: m["utm_term"], Content: m["utm_content"]}
+	}
+	if said.UserAgent == "" {
+		said.UserAgent = root.text("customer_user_agent", maxVisit)
+	}
+	return said
+}
+
+// maxVisit bounds each text that tells of a visit.
+const maxVisit = 2000
 
 func wooAddress(a object) Address {
 	return Address{

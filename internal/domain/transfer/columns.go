@@ -147,6 +147,17 @@ var names = map[Field]string{
 	FieldPhones: `phones; further phones; other phones; other phone; phone 3; phone number 3; third phone; additional phone numbers;
 		overige telefoonnummers; telefoon 3; telefoonnummer 3; derde telefoon; andere telefoonnummers; weitere telefonnummern;
 		telefon 3; autres téléphones; téléphone 3`,
+	"origin_channel": `origin channel; acquisition channel; herkomst kanaal; kanaal van herkomst; herkunftskanal; canal d'acquisition`,
+	"utm_source":     `utm source; campaign source; campagnebron; kampagnenquelle; source de campagne`,
+	"utm_medium":     `utm medium; campaign medium; campagnemedium; kampagnenmedium; support de campagne`,
+	"utm_campaign":   `utm campaign; campaign name; campagnenaam; kampagnenname; nom de campagne`,
+	"utm_term":       `utm term; campaign term`,
+	"utm_content":    `utm content; campaign content`,
+	"referrer":       `referrer; referer; referring site; verwijzende website; verwijzende pagina; verweisende seite; site référent`,
+	"landing_page":   `landing page; landing site; bestemmingspagina; zielseite; page de destination`,
+	"device":         `device; device type; apparaat; soort apparaat; gerät; gerätetyp; appareil`,
+	"browser":        `browser; navigateur`,
+	"os":             `os; operating system; besturingssysteem; betriebssystem; système d'exploitation`,
 	FieldTags: `tags; tag; tag names; labels; label; keywords; categories; category; group membership; trefwoorden; etiketten;
 		etiket; categorieën; categorie; schlagworte; schlagwörter; stichwörter; kategorien; kategorie; étiquettes; étiquette;
 		mots-clés; catégories; catégorie; libellés`,

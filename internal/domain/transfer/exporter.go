@@ -29,7 +29,9 @@ var ExportColumns = []string{
 	"gender", "vat_number", "fiscal_number", "preferred_channel", "street", "street_2", "postcode", "city", "region", "country",
 	"billing_street", "billing_street_2", "billing_postcode", "billing_city", "billing_region", "billing_country",
 	"shipping_street", "shipping_street_2", "shipping_postcode", "shipping_city", "shipping_region", "shipping_country",
-	"status", "tags", "consent", "note", "external_id", "orders_count", "created_at", "updated_at",
+	"status", "tags", "consent", "note", "external_id",
+	"origin_channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "referrer", "landing_page", "device", "browser", "os",
+	"orders_count", "created_at", "updated_at",
 }
 
 // exportColumns are those and the site's own fields.
@@ -187,6 +189,9 @@ var cells = map[string]func(*contact.Contact) string{
 func cellOf(name string) func(*contact.Contact) string {
 	if f, ok := cells[name]; ok {
 		return f
+	}
+	if at := contact.VisitTextAt(name); at != nil {
+		return at
 	}
 	at := contact.TextAt(name)
 	if at == nil {

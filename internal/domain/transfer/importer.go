@@ -463,6 +463,7 @@ func ImportFields(pol contact.Policy) []string {
 			out = append(out, n)
 		}
 	}
+	out = append(out, contact.VisitFields()...)
 	for _, f := range pol.Custom {
 		out = append(out, f.Name())
 	}

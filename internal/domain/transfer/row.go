@@ -115,6 +115,9 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 			}
 			f.BirthDate = d
 		default:
+			if f.Visit.SetText(c.Field, v) {
+				break
+			}
 			if strings.HasPrefix(c.Field, contact.CustomPrefix) {
 				if err := l.custom(&f.Details, c.Field, v); err != nil {
 					return reject(err)

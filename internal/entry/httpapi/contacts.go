@@ -60,9 +60,40 @@ type moneyJSON struct {
 }
 
 type originJSON struct {
-	Source string    `json:"source" doc:"member, api, form:<id>, import:<job> or a webshop's source" example:"form:demo-contact"`
-	By     string    `json:"by,omitempty" doc:"The member or API key that made it by hand" example:"key_7f3a"`
-	At     time.Time `json:"at"`
+	Source   string        `json:"source" doc:"member, api, form:<id>, import:<job> or a webshop's source" example:"form:demo-contact"`
+	By       string        `json:"by,omitempty" doc:"The member or API key that made it by hand" example:"key_7f3a"`
+	At       time.Time     `json:"at"`
+	Channel  string        `json:"channel,omitempty" doc:"search, social, ads, email, affiliate, referral, campaign or direct, where it is known" example:"search"`
+	Campaign *campaignJSON `json:"campaign,omitempty"`
+	Referrer string        `json:"referrer,omitempty" doc:"Host and path of the page before" example:"www.google.com/"`
+	Landing  string        `json:"landing_page,omitempty" doc:"Host and path of the first page" example:"www.example.nl/winter"`
+	Device   *deviceJSON   `json:"device,omitempty"`
+}
+
+// campaignJSON is what the followed link said: utm_source, utm_medium …
+type campaignJSON struct {
+	Source  string `json:"source,omitempty" example:"newsletter"`
+	Medium  string `json:"medium,omitempty" example:"email"`
+	Name    string `json:"name,omitempty" example:"winter"`
+	Term    string `json:"term,omitempty"`
+	Content string `json:"content,omitempty"`
+}
+
+type deviceJSON struct {
+	Class   string `json:"class,omitempty" doc:"phone, tablet, computer or bot" example:"phone"`
+	Browser string `json:"browser,omitempty" example:"Safari"`
+	OS      string `json:"os,omitempty" example:"iOS"`
+}
+
+func originOf(o contact.Origin) originJSON {
+	j := originJSON{Source: o.Source, By: o.By, At: o.At, Channel: o.Visit.Channel, Referrer: o.Visit.Referrer, Landing: o.Visit.Landing}
+	if c := campaignJSON(o.Visit.Campaign); c != (campaignJSON{}) {
+		j.Campaign = &c
+	}
+	if d := deviceJSON(o.Visit.Device); d != (deviceJSON{}) {
+		j.Device = &d
+	}
+	return j
 }
 
 // ContactJSON is a contact in full.
@@ -420,7 +451,7 @@ func answer(c contact.Contact, pol contact.Policy) *contactAnswer {
 		BillingAddress: addressOf(c.BillingAddress, pol), ShippingAddress: addressOf(c.ShippingAddress, pol),
 		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Group: c.Group, Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
 		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
-		Origin: originJSON(c.Origin), Merged: list(c.Merged), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+		Origin: originOf(c.Origin), Merged: list(c.Merged), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
 	for cur, n := range c.Figures.Revenue {
 		j.Revenue = append(j.Revenue, moneyJSON{n, cur})

@@ -100,7 +100,7 @@ func (h *forms) submit(w http.ResponseWriter, r *http.Request, v visit) error {
 		return fmt.Errorf("making an id: %w", err)
 	}
 	_, err = form.Submit(r.Context(), h.open(v.site), v.site, v.form, form.Submission{
-		ID: id.String(), Values: values, Page: pageOf(r), Language: v.lang, At: now,
+		ID: id.String(), Values: values, Page: pageOf(r), From: r.Referer(), Agent: r.UserAgent(), Language: v.lang, At: now,
 	})
 	if err != nil {
 		return err

@@ -414,6 +414,7 @@ func TestSampleEvents(t *testing.T) {
 		facts         contact.Facts
 	}{
 		"page.json": {303, 1, contact.Facts{Email: "jose@example.nl", Consent: contact.ConsentSubscribed,
+			Visit:   contact.Visit{Channel: "campaign", Campaign: contact.Campaign{Source: "mail"}, Landing: "www.example.nl/contact"},
 			Details: contact.Details{FirstName: "José", LastName: "van der Berg", Phone: "+31612345678"}}},
 		"script.json": {202, 1, contact.Facts{Email: "fenna.de-wit@example.nl", Consent: contact.ConsentSubscribed,
 			Details: contact.Details{FirstName: "Fenna", LastName: "de Wit"}}},
