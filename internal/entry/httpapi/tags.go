@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/bulk"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
@@ -239,9 +240,10 @@ func (h contactsAPI) usePreset(ctx context.Context, c caller, in *presetInput) (
 			return nil, err
 		}
 	}
-	if c.site, err = h.dir.ChangeSite(ctx, c.site.ID, func(s *site.Site) error {
+	now := h.clock.Now()
+	if c.site, err = h.dir.ChangeSettings(ctx, c.site.ID, func(s *site.Site) (audit.Entry, error) {
 		s.MaxTags = p.MaxTags
-		return nil
+		return audit.Note(c.by, requestID(ctx), now, audit.SettingsChanged, string(c.site.ID), "max_tags"), nil
 	}); err != nil {
 		return nil, err
 	}
