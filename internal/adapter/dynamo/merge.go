@@ -410,12 +410,12 @@ func (b *Book) undoWrites(ctx context.Context, r contact.MergeRecord, m mergeIte
 	if !c.UpdatedAt.After(primary.UpdatedAt) {
 		c.UpdatedAt = primary.UpdatedAt.Add(time.Microsecond)
 	}
-	if err := b.recount(ctx, &c); err != nil {
+	if err := b.renew(ctx, &c); err != nil {
 		return nil, err
 	}
 	all := parties{contacts: []contact.Contact{primary}, slots: []item{home}}
 	for i := range others {
-		if err := b.recount(ctx, &others[i]); err != nil {
+		if err := b.renew(ctx, &others[i]); err != nil {
 			return nil, err
 		}
 		all.contacts, all.slots = append(all.contacts, others[i]), append(all.slots, nil)
@@ -497,10 +497,18 @@ func (b *Book) undoNotes(writes []types.TransactWriteItem, r contact.MergeRecord
 	return b.withActivities(writes, r.Primary, contact.WithProof(before, after, []timeline.Activity{note}))
 }
 
-// recount makes a contact's figures of the orders that are kept under its ids.
-// Whoever changes one of them changes the version of who it belongs to, so what
-// is stored with the condition of the version is right.
-func (b *Book) recount(ctx context.Context, c *contact.Contact) (err error) {
+// renew brings a contact that comes back up to date. Its figures are of the orders
+// that are kept under its ids: whoever changes one of them changes the version of who
+// it belongs to, so what is stored with the condition of the version is right.
+func (b *Book) renew(ctx context.Context, c *contact.Contact) (err error) {
+	c.Renew(b.site.Policy())
+	if c.Group != "" {
+		if _, err := b.GroupByID(ctx, c.Group); crm.CodeOf(err) == crm.NotFound { // deleted since
+			c.Group = ""
+		} else if err != nil {
+			return err
+		}
+	}
 	c.Figures, err = b.sumWithout(ctx, c, "")
 	return err
 }

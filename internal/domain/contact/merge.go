@@ -381,7 +381,7 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 		}
 	}
 	c.giveBack(&before, others)
-	c.Tags = slices.DeleteFunc(c.Tags, func(t string) bool { return hasTag(after.Tags, t) && !hasTag(before.Tags, t) })
+	c.Tags = slices.DeleteFunc(c.Tags, func(t string) bool { return tagIndex(after.Tags, t) >= 0 && tagIndex(before.Tags, t) < 0 })
 	if c.Status == after.Status && c.StatusManual == after.StatusManual {
 		c.Status, c.StatusManual = before.Status, before.StatusManual
 	}
@@ -457,8 +457,18 @@ func (u *unit) sameOffer(a, b Offer) bool {
 	return a.Source == b.Source && a.AsOf == b.AsOf && u.equal(&a.Details, &b.Details)
 }
 
-func hasTag(tags []string, tag string) bool {
-	return slices.ContainsFunc(tags, func(t string) bool { return strings.EqualFold(t, tag) })
+// Renew gives a contact that comes back from before a status that the site still
+// has: what its members moved to, or else what the automation says.
+func (c *Contact) Renew(pol Policy) {
+	if slices.Contains(pol.StatusIDs(), c.Status) {
+		return
+	}
+	if i := slices.IndexFunc(pol.Statuses, func(d StatusDef) bool { return d.ID == c.Status }); i >= 0 {
+		c.Status = pol.Statuses[i].Into
+		return
+	}
+	c.StatusManual = true
+	c.GiveBack(pol)
 }
 
 func sameLock(a, b *Lock) bool {

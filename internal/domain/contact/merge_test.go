@@ -187,3 +187,21 @@ func TestWhatAMergeMadeCanBeEdited(t *testing.T) {
 		t.Errorf("more than there were: %v", err)
 	}
 }
+
+func TestAStatusThatIsGoneComesBackAsOneThatIsThere(t *testing.T) {
+	pol := Policy{Statuses: []StatusDef{{ID: "st_old", Into: VIP}, {ID: "st_own"}}}
+	for _, tt := range []struct {
+		was, want Status
+		first     bool
+	}{{"st_own", "st_own", false}, {"st_old", VIP, false}, {"st_gone", Lead, false}, {"st_gone", Customer, true}} {
+		c := person("ct_a", func(c *Contact) {
+			c.Status, c.StatusManual = tt.was, true
+			if tt.first {
+				c.Firsts = map[Event]time.Time{FirstOrder: now}
+			}
+		})
+		if c.Renew(pol); c.Status != tt.want {
+			t.Errorf("%s comes back as %s, want %s", tt.was, c.Status, tt.want)
+		}
+	}
+}
