@@ -1,6 +1,6 @@
 // Package dynamo keeps everything in one DynamoDB table.
 //
-// Every key starts with its site, and a guard in front of the client refuses a
+// Every key starts with its site (or a person or network, for what is of no site), and a guard in front of the client refuses a
 // request whose keys are not of the site in the context (guard.go).
 //
 //	item                  PK                         SK
@@ -8,6 +8,11 @@
 //	API key               S#<site>                   APIKEY#<sha-256 of the key>
 //	form                  S#<site>                   FORM#<form id>
 //	webhook source        S#<site>                   SOURCE#<source id>
+//	member, team stamp    S#<site>                   MEMBER#<member id>, TEAM
+//	session               S#<site>                   SESSION#<member id>#<session id>
+//	audit log             S#<site>#L                 <ulid>
+//	person                P#<hash of the address>    SITE#<site>, SIGNIN#<hash>, RATE#<limit>
+//	network               N#<hash>                   RATE#<limit>
 //	slot                  S#<site>#C#<shard>         <contact id>
 //	activity              S#<site>#A#<contact id>    <ulid>
 //	order                 S#<site>#A#<contact id>    ORDER#<source>:<order id>
