@@ -154,3 +154,14 @@ func TestTheAuditLogTellsWhoDidIt(t *testing.T) {
 		t.Errorf("the log has %v, want %v (%v)", got, want, err)
 	}
 }
+
+// An invitation by the API is a mail with a link, in the language that was asked for.
+func TestAnInvitationIsMailed(t *testing.T) {
+	s := open(t)
+	email := s.address()
+	s.do(s.api, 201, "POST", "/v1/members", map[string]any{"email": email, "name": surname, "role": "viewer", "language": "en"})
+	m := s.getsMail(email, 1)[0]
+	if !strings.Contains(m.Subject, "invites you to") || !strings.Contains(m.BodyText, "/invitation#") || !strings.Contains(m.BodyText, surname) {
+		t.Errorf("the invitation is %+v", m)
+	}
+}
