@@ -94,7 +94,7 @@ func Look(ctx context.Context, b Contacts, reg Registry, s site.Site, by site.Ac
 		return Preview{}, err
 	}
 	p := Preview{Destructive: a.Destructive, Expires: now.Add(confirmFor).Truncate(time.Second)}
-	if p.Matched, err = count(ctx, b, r.Selection); err != nil {
+	if p.Matched, err = count(ctx, b, s, r.Selection); err != nil {
 		return p, err
 	}
 	print, err := r.fingerprint(by)
@@ -105,7 +105,7 @@ func Look(ctx context.Context, b Contacts, reg Registry, s site.Site, by site.Ac
 	return p, nil
 }
 
-func count(ctx context.Context, b Contacts, sel Selection) (n int, err error) {
+func count(ctx context.Context, b Contacts, s site.Site, sel Selection) (n int, err error) {
 	if len(sel.IDs) > 0 {
 		for part := range slices.Chunk(sel.IDs, pageSize) {
 			rows, err := b.Rows(ctx, part)
@@ -120,6 +120,7 @@ func count(ctx context.Context, b Contacts, sel Selection) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	f = f.Statuses(s.StatusID)
 	err = b.EachRow(ctx, func(row contact.Row) error {
 		if f.Match((*view)(&row)) {
 			n++

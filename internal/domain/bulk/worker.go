@@ -76,6 +76,7 @@ func (w *Worker) part(ctx context.Context, b Book, s site.Site, j Job, a Action,
 	if err != nil {
 		return fmt.Errorf("its filter was checked before: %w", err)
 	}
+	f = f.Statuses(s.StatusID)
 	for {
 		p, err := b.BulkPart(ctx, j.ID, t.Part)
 		if err != nil {

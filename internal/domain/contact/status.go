@@ -53,28 +53,33 @@ var statusWords = map[string]Status{
 	"inactive": Inactive, "inactief": Inactive, "inaktiv": Inactive, "inactif": Inactive,
 }
 
-// StatusOf reads a status as people write it, in any case: its id, the name that
-// the site gave it, or a word for a built-in one, in that order. It may be one that
-// is being deleted, which then stands for where its contacts go.
-func (p Policy) StatusOf(text string) (Status, bool) {
+// StatusNamed reads a status as people write it, in any case: its id, the name that
+// the site gave it, or a word for a built-in one, in that order.
+func (p Policy) StatusNamed(text string) (Status, bool) {
 	word := crm.Fold(Trim(text))
-	found := func(d StatusDef) (Status, bool) {
-		if d.Into != "" {
-			return d.Into, true
-		}
-		return d.ID, true
-	}
 	for _, d := range p.Statuses {
 		if word == string(d.ID) {
-			return found(d)
+			return d.ID, true
 		}
 	}
 	for _, d := range p.Statuses {
 		if d.Name != "" && word == crm.Fold(d.Name) {
-			return found(d)
+			return d.ID, true
 		}
 	}
 	s, ok := statusWords[word]
+	return s, ok
+}
+
+// StatusOf is StatusNamed for what gives a status: one that is being deleted stands
+// for where its contacts go.
+func (p Policy) StatusOf(text string) (Status, bool) {
+	s, ok := p.StatusNamed(text)
+	for _, d := range p.Statuses {
+		if d.ID == s && d.Into != "" {
+			return d.Into, ok
+		}
+	}
 	return s, ok
 }
 

@@ -164,6 +164,27 @@ type node struct {
 	from, to time.Time
 }
 
+// Statuses is the filter with the names of statuses as the ids that the site's contacts
+// have; what id does not know stays as it is written.
+func (f Filter) Statuses(id func(name string) (string, bool)) Filter {
+	var copied func(n *node) *node
+	copied = func(n *node) *node {
+		m := *n
+		if s, ok := id(n.value); ok && n.field == Status && n.op != isSet {
+			m.value, m.needle = s, fold(s)
+		}
+		m.kids = make([]*node, len(n.kids))
+		for i, k := range n.kids {
+			m.kids[i] = copied(k)
+		}
+		return &m
+	}
+	if f.root == nil {
+		return f
+	}
+	return Filter{copied(f.root)}
+}
+
 // All reports whether the filter matches every contact.
 func (f Filter) All() bool { return f.root == nil }
 

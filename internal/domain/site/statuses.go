@@ -190,3 +190,20 @@ func joinStatuses(ids []contact.Status, but contact.Status) string {
 }
 
 func noStatus() error { return crm.Errorf(crm.NotFound, "there is no such status on this site") }
+
+// StatusID is the id of a status by its name, for filters.
+func (s Site) StatusID(name string) (string, bool) {
+	id, ok := s.Policy().StatusNamed(name)
+	return string(id), ok
+}
+
+// StatusText is what a file says of a status: the name of an own one, the id of a
+// built-in one, which every site reads.
+func (s Site) StatusText(id contact.Status) string {
+	for _, d := range s.Statuses {
+		if d.ID == id && !id.BuiltIn() {
+			return d.Name
+		}
+	}
+	return string(id)
+}

@@ -101,6 +101,7 @@ func (ex *Exporter) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 	if err != nil {
 		return fmt.Errorf("export %s: its filter was checked before: %w", j.ID, err)
 	}
+	filter = filter.Statuses(s.StatusID)
 	key := exportKey(s.ID, j.ID)
 	file := ex.Files.Create(ctx, key, "text/csv; charset=utf-8")
 	rows, err := ex.write(ctx, b, file, s, j, filter, columns)
@@ -130,6 +131,9 @@ func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, s si
 	for i, name := range columns {
 		if read[i] = cellOf(name); strings.HasPrefix(name, contact.CustomPrefix) {
 			read[i] = customCell(name, s.Policy())
+		}
+		if name == "status" {
+			read[i] = func(c *contact.Contact) string { return s.StatusText(c.Status) }
 		}
 	}
 	all := filter.All()

@@ -78,8 +78,17 @@ func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job
 	if !slices.Contains([]Existing{Update, Fill, Skip}, j.Options.Existing) {
 		faults.Add("/options/existing", "existing is update, fill or skip")
 	}
-	if j.Options.Status != "" && !slices.Contains(contact.Statuses, j.Options.Status) {
-		faults.Add("/options/status", "a status is one of lead, customer, vip, inactive")
+	var refused error
+	if o := &j.Options; o.Status != "" {
+		pol := s.Policy()
+		if named, ok := pol.StatusOf(string(o.Status)); ok {
+			o.Status = named
+		}
+		if ids := pol.StatusIDs(); !slices.Contains(ids, o.Status) {
+			faults.Add("/options/status", "a status is one of %s", ids)
+		} else {
+			refused = pol.MayHave(o.Status)
+		}
 	}
 	if len(j.Options.Tags) > 20 {
 		faults.Add("/options/tags", "at most 20 tags can be given to all rows")
@@ -94,6 +103,9 @@ func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job
 	}
 	if err := faults.Err(); err != nil {
 		return j, Upload{}, err
+	}
+	if refused != nil {
+		return j, Upload{}, refused
 	}
 	j.Kind, j.State, j.UpdatedAt = Import, Uploading, j.CreatedAt
 	if err := jobs.CreateJob(ctx, j); err != nil {
@@ -351,6 +363,13 @@ func look(sample []byte, mapping map[string]string, pol contact.Policy) (d csv.D
 		columns = append(columns, c)
 	}
 	assign(columns, mapping, pol)
+	for i := range columns {
+		if err := pol.MayHave(contact.Customer); err != nil && columns[i].Field == string(FieldStatus) {
+			var e *crm.Error
+			errors.As(err, &e)
+			columns[i].Note = "customer and VIP are not taken: " + e.Detail
+		}
+	}
 	return d, guess.Header + 1, columns, nil
 }
 

@@ -92,7 +92,9 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 				f.Tags = contact.AddTag(f.Tags[:len(f.Tags):len(f.Tags)], t)
 			}
 		case "status":
-			f.Status = statusFrom(v)
+			if s, ok := l.policy.StatusOf(v); ok && l.policy.MayImport(s) {
+				f.Status = s
+			}
 		case "consent":
 			f.Consent = strictest(f.Consent, contact.ConsentFrom(v))
 		case "opt_out":
@@ -224,21 +226,6 @@ func columnOf(columns []Column, field string) string {
 		if c.Field == field {
 			return c.Name
 		}
-	}
-	return ""
-}
-
-// statusFrom reads a status in Dutch or English; what is none says nothing.
-func statusFrom(v string) contact.Status {
-	switch strings.ToLower(v) {
-	case "lead", "prospect":
-		return contact.Lead
-	case "customer", "klant", "kunde", "client":
-		return contact.Customer
-	case "vip":
-		return contact.VIP
-	case "inactive", "inactief", "inaktiv", "inactif":
-		return contact.Inactive
 	}
 	return ""
 }
