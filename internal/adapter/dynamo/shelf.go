@@ -66,17 +66,18 @@ type formRecord struct {
 	Language  string            `json:"language,omitempty"`
 	Closed    bool              `json:"closed,omitempty"`
 	CreatedAt time.Time         `json:"created_at,omitzero"`
+	Lists     []string          `json:"lists,omitempty"`
 }
 
 func formRecordOf(f site.Form) formRecord {
-	return formRecord{f.Name, f.Origins, f.Fields, f.Honeypot, f.ThankYou, f.Language, f.Closed, f.CreatedAt}
+	return formRecord{f.Name, f.Origins, f.Fields, f.Honeypot, f.ThankYou, f.Language, f.Closed, f.CreatedAt, f.Lists}
 }
 
 func formOf(it item) (site.Form, error) {
 	var r formRecord
 	err := decode(it, &r)
 	return site.Form{ID: text(it, "SK")[len(formPrefix):], Name: r.Name, Origins: r.Origins, Fields: r.Fields, Honeypot: r.Honeypot,
-		ThankYou: r.ThankYou, Language: r.Language, Closed: r.Closed, CreatedAt: r.CreatedAt, Version: version(it)}, err
+		ThankYou: r.ThankYou, Language: r.Language, Closed: r.Closed, CreatedAt: r.CreatedAt, Lists: r.Lists, Version: version(it)}, err
 }
 
 // version is 1 for what was made before versions were kept.

@@ -33,6 +33,20 @@ type siteRecord struct {
 	Automation automationRecord  `json:"automation,omitzero"`
 	Statuses   []statusRecord    `json:"statuses,omitempty"`
 	Fields     []fieldRecord     `json:"fields,omitempty"`
+
+	Lists       []listRecord `json:"lists,omitempty"`
+	DoubleOptIn bool         `json:"double_opt_in,omitempty"`
+}
+
+type listRecord struct {
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	Description string            `json:"description,omitempty"`
+	Channel     contact.Channel   `json:"channel"`
+	DoubleOptIn bool              `json:"double_opt_in,omitempty"`
+	Texts       map[string]string `json:"texts,omitempty"`
+	TextVersion int               `json:"text_version,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
 }
 
 type automationRecord struct {
@@ -62,6 +76,10 @@ func siteRecordOf(s site.Site) siteRecord {
 	for _, d := range s.Statuses {
 		r.Statuses = append(r.Statuses, statusRecord(d))
 	}
+	for _, l := range s.Lists {
+		r.Lists = append(r.Lists, listRecord(l))
+	}
+	r.DoubleOptIn = s.DoubleOptIn
 	for _, f := range s.CustomFields {
 		r.Fields = append(r.Fields, fieldRecord(f))
 	}
@@ -74,6 +92,10 @@ func (r siteRecord) site(id crm.SiteID, version int64) site.Site {
 	for _, d := range r.Statuses {
 		s.Statuses = append(s.Statuses, contact.StatusDef(d))
 	}
+	for _, l := range r.Lists {
+		s.Lists = append(s.Lists, contact.ListDef(l))
+	}
+	s.DoubleOptIn = r.DoubleOptIn
 	for _, f := range r.Fields {
 		s.CustomFields = append(s.CustomFields, contact.FieldDef(f))
 	}

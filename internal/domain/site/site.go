@@ -34,13 +34,16 @@ type Site struct {
 	Automation   contact.Automation
 	Statuses     []contact.StatusDef // in the order that the site shows them
 	CustomFields []contact.FieldDef  // in the order that the site shows them
+	Lists        []contact.ListDef   // newsletter lists, in the order that the site shows them
+	DoubleOptIn  bool                // who asks a form for mail without a list confirms it first
 	Version      int64               // rises with each change of these settings
 }
 
 // Policy is what the contact rules need of the site.
 func (s Site) Policy() contact.Policy {
 	return contact.Policy{Country: s.Country, Language: s.Language, MaxTags: s.MaxTags, Plan: s.Plan, LockScope: s.LockScope,
-		Automation: s.Automation, Statuses: s.Statuses, Custom: s.CustomFields}
+		Automation: s.Automation, Statuses: s.Statuses, Custom: s.CustomFields,
+		Lists: s.Lists, DoubleOptIn: s.DoubleOptIn}
 }
 
 // Key is an API key as stored: never the key itself.
@@ -124,6 +127,7 @@ type Form struct {
 	ThankYou  string            // where a plain form goes on success; empty: our own page
 	Language  string            // empty: the visitor's browser, then the site
 	Closed    bool
+	Lists     []string  // ids of the newsletter lists that a yes to mail is for; none: mail of the site at all
 	CreatedAt time.Time // zero: before this was kept
 	Version   int64
 }

@@ -1,0 +1,444 @@
+package consent
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/mail"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/timeline"
+)
+
+var allMail = contact.Scope{Channel: contact.ByEmail}
+
+// doubt reports whether a wish for a scope is to be confirmed by the person.
+func doubt(pol contact.Policy, s contact.Scope) bool {
+	if s.List == "" {
+		return pol.DoubleOptIn
+	}
+	d, _ := pol.List(s.List)
+	return d.DoubleOptIn
+}
+
+// Wish is what a ticked box of a form says of e-mail: the site's lists that the
+// form is for, or, where it names none, all mail. With double opt-in it is
+// pending until the person confirms.
+func Wish(pol contact.Policy, lists []string, f *contact.Facts) {
+	say := func(s contact.Scope) contact.Consent {
+		if doubt(pol, s) {
+			return contact.ConsentPending
+		}
+		return contact.ConsentSubscribed
+	}
+	known := false
+	for _, id := range lists {
+		if d, ok := pol.List(id); ok && d.Channel == contact.ByEmail {
+			f.Lists = append(f.Lists, contact.Subscription{List: id, Channel: d.Channel, Standing: contact.Standing{State: say(d.Scope())}})
+			known = true
+		}
+	}
+	if !known {
+		f.Consent = say(allMail)
+	}
+}
+
+// Asked makes what follows of a wish that was brought into a contact: the rows of
+// evidence, and the mail that asks the person to confirm, where that is needed:
+// with double opt-in, and of who has refused mail before. base is what links begin
+// with. The mail goes with the last of the entries.
+func Asked(s site.Site, before, after *contact.Contact, f contact.Facts, p contact.Proof, base string, now time.Time) []timeline.Activity {
+	scopes := make([]contact.Scope, 0, 1+len(f.Lists))
+	for _, l := range f.Lists {
+		scopes = append(scopes, contact.Scope{Channel: l.Channel, List: l.List})
+	}
+	if f.Consent != "" {
+		scopes = append(scopes, allMail)
+	}
+	var acts []timeline.Activity
+	send := false
+	for _, sc := range scopes {
+		st := after.Standing(sc)
+		if st.State == contact.ConsentSubscribed && !after.Consent.Blocks() || f.Email == "" {
+			continue
+		}
+		mailed, _ := after.AskToConfirm(sc, now, p.Source)
+		send = send || mailed
+		if before.Standing(sc).State == st.State { // as it was, so there is no change to prove
+			asked := worded(s, p, sc, p.Language)
+			asked.Note = "asked for; it waits for the person to confirm"
+			acts = append(acts, asked.Entry(contact.ConsentChange{Scope: sc, From: st, To: st}))
+		}
+	}
+	for _, ch := range contact.ConsentChanges(before, after) {
+		acts = append(acts, worded(s, p, ch.Scope, p.Language).Entry(ch))
+	}
+	if send && base != "" && len(acts) > 0 {
+		m := confirmMail(s, after, base, p.Language, now)
+		acts[len(acts)-1].Mail = &m
+	}
+	return acts
+}
+
+// worded is the evidence with what the list's people agree to.
+func worded(s site.Site, p contact.Proof, sc contact.Scope, lang string) contact.Proof {
+	if d, ok := s.Policy().List(sc.List); ok && sc.List != "" && p.Text == "" {
+		if t := d.Text(lang); t != "" {
+			p.Text, p.TextVersion = t, d.TextVersion
+		}
+	}
+	return p
+}
+
+func confirmMail(s site.Site, c *contact.Contact, base, lang string, now time.Time) mail.Message {
+	var names []string
+	for _, sc := range c.Awaited() {
+		if d, ok := s.Policy().List(sc.List); ok {
+			names = append(names, d.Name)
+		}
+	}
+	if len(names) == 0 {
+		names = []string{s.Name}
+	}
+	return mail.Message{
+		Template: mail.ConfirmSubscription, Language: lang, To: mail.Address{Email: c.Email, Name: c.FullName()}, Contact: c.ID,
+		Values: map[string]string{
+			mail.Link:  Link(s, base, Token{Purpose: ToConfirm, Contact: c.ID, Address: slotOf(s, c.Email), At: now}),
+			mail.List:  strings.Join(names, ", "),
+			mail.Name:  c.FirstName,
+			mail.Until: now.Add(ConfirmFor).Format(time.RFC3339),
+		},
+		CreatedAt: now, Expires: now.Add(ConfirmFor),
+	}
+}
+
+// Subscribe puts a contact on a list, or takes it off, as the site asks for it.
+// With double opt-in, and for who has refused before, the person is asked by mail
+// and it stays pending or refused until they confirm; at most once a day.
+func Subscribe(ctx context.Context, b Book, s site.Site, id crm.ContactID, list string, state contact.Consent, by site.Actor, base string, now time.Time) (contact.Contact, error) {
+	var f crm.Faults
+	d, ok := s.Policy().List(list)
+	if !ok {
+		f.Add("/list", "there is no such list on this site")
+	}
+	if state != contact.ConsentSubscribed && state != contact.ConsentUnsubscribed {
+		f.Add("/state", "a state here is subscribed or unsubscribed")
+	}
+	if err := f.Err(); err != nil {
+		return contact.Contact{}, err
+	}
+	p := contact.Proof{How: by.Source(), Source: by.Source(), By: by.ID, At: now}
+	return b.Change(ctx, id, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+		before := c.Clone()
+		p := p
+		if p.Address = reach(c, d.Channel); p.Language == "" {
+			p.Language = language(s, c)
+		}
+		if state == contact.ConsentUnsubscribed {
+			if !c.Settle(d.Scope(), state, contact.Mark{Since: now, Source: p.Source}) {
+				return nil, contact.ErrUnchanged
+			}
+			return rows(s, p, &before, c), nil
+		}
+		refused := c.Standing(d.Scope()).State.Blocks() || c.Standing(contact.Scope{Channel: d.Channel}).State.Blocks()
+		if !refused && !d.DoubleOptIn {
+			if !c.Settle(d.Scope(), state, contact.Mark{Since: now, Source: p.Source}) {
+				return nil, contact.ErrUnchanged
+			}
+			return rows(s, p, &before, c), nil
+		}
+		if d.Channel != contact.ByEmail || c.Email == "" {
+			var f crm.Faults
+			f.Add("/state", "this person has refused %s or has no e-mail address to ask them at; record a new consent with its evidence (POST …/consent)", d.Channel)
+			return nil, f.Err()
+		}
+		if before.Standing(d.Scope()).State == contact.ConsentSubscribed && !refused {
+			return nil, contact.ErrUnchanged
+		}
+		acts := Asked(s, &before, c, contact.Facts{Email: c.Email, Lists: []contact.Subscription{{List: d.ID, Channel: d.Channel}}}, p, base, now)
+		if len(acts) == 0 || before.AskedAt.Equal(c.AskedAt) && len(contact.ConsentChanges(&before, c)) == 0 {
+			return nil, contact.ErrUnchanged // asked today
+		}
+		return acts, nil
+	})
+}
+
+func rows(s site.Site, p contact.Proof, before, after *contact.Contact) (acts []timeline.Activity) {
+	for _, ch := range contact.ConsentChanges(before, after) {
+		acts = append(acts, worded(s, p, ch.Scope, p.Language).Entry(ch))
+	}
+	return acts
+}
+
+func reach(c *contact.Contact, ch contact.Channel) string {
+	switch ch {
+	case contact.ByEmail:
+		return c.Email
+	case contact.ByPost:
+		return ""
+	}
+	if c.Mobile != "" {
+		return c.Mobile
+	}
+	return c.Phone
+}
+
+func language(s site.Site, c *contact.Contact) string {
+	for _, l := range []string{c.Language, s.Language} {
+		if base, _, _ := strings.Cut(l, "-"); slices.Contains(Languages, base) {
+			return base
+		}
+	}
+	return "en"
+}
+
+// Given is a consent that somebody gave or took back elsewhere (on paper, by phone, in
+// a shop) and that the site records with its evidence.
+type Given struct {
+	Channel contact.Channel
+	List    string
+	State   contact.Consent
+	How     string    // in words: on paper at the counter, by phone …
+	At      time.Time // when they said it
+	Text    string    // what they agreed to; a list's own wording if empty
+	Note    string
+}
+
+// Record notes a consent with its evidence. It alone, beside the person's own act,
+// lifts a refusal, and only if it is newer than that.
+func Record(ctx context.Context, b Book, s site.Site, id crm.ContactID, g Given, by site.Actor, now time.Time) (contact.Contact, error) {
+	var f crm.Faults
+	sc := contact.Scope{Channel: g.Channel, List: g.List}
+	if g.List != "" {
+		d, ok := s.Policy().List(g.List)
+		switch {
+		case !ok:
+			f.Add("/list", "there is no such list on this site")
+		case g.Channel != "" && g.Channel != d.Channel:
+			f.Add("/channel", "the list is one of %s; leave the channel out", d.Channel)
+		default:
+			sc.Channel = d.Channel
+			if g.Text == "" {
+				g.Text = d.Text(s.Language)
+			}
+		}
+	} else if !slices.Contains(contact.ConsentChannels, g.Channel) {
+		f.Add("/channel", "a channel is email, sms, phone, post or whatsapp; or name a list")
+	}
+	if g.State != contact.ConsentSubscribed && g.State != contact.ConsentUnsubscribed {
+		f.Add("/state", "a consent that is recorded is subscribed or unsubscribed")
+	}
+	if contact.Trim(g.How) == "" {
+		f.Add("/how", "say how they gave it, for example: signed form at the counter")
+	}
+	if g.At.IsZero() || g.At.After(now) {
+		f.Add("/at", "say when they gave it; that is not in the future")
+	}
+	if g.State == contact.ConsentSubscribed && contact.Trim(g.Text) == "" {
+		f.Add("/text", "give the text that they agreed to, word for word")
+	}
+	if err := f.Err(); err != nil {
+		return contact.Contact{}, err
+	}
+	p := contact.Proof{How: by.Source(), Source: by.Source(), By: by.ID, At: now, Text: g.Text, Note: strings.TrimSpace(g.How + "\n" + g.Note)}
+	return b.Change(ctx, id, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+		before := c.Clone()
+		for _, sc := range []contact.Scope{sc, {Channel: sc.Channel}} {
+			if st := c.Standing(sc); g.State == contact.ConsentSubscribed && st.State.Blocks() && !g.At.After(st.Since) {
+				var f crm.Faults
+				f.Add("/at", "this person is %s since %s; only a consent that they gave later lifts that", st.State, st.Since.Format(time.RFC3339))
+				return nil, f.Err()
+			}
+		}
+		if !c.Settle(sc, g.State, contact.Mark{Since: g.At.UTC().Truncate(time.Microsecond), Source: p.Source}) {
+			return nil, contact.ErrUnchanged
+		}
+		p := p
+		p.Address = reach(c, sc.Channel)
+		return rows(s, p, &before, c), nil
+	})
+}
+
+// Outcome is what the page of a link tells.
+type Outcome struct {
+	Purpose Purpose
+	Lists   []string // names; none: all mail
+	Done    bool     // it is so: confirmed, or left
+	Over    bool     // the link has ended, or there is nothing to confirm any more
+}
+
+// Look tells what a link would do, and does nothing: programs that check mails
+// open links too.
+func Look(ctx context.Context, b Book, s site.Site, t Token, now time.Time) (Outcome, error) {
+	o := Outcome{Purpose: t.Purpose}
+	c, err := b.Get(ctx, t.Contact)
+	switch {
+	case crm.CodeOf(err) == crm.NotFound:
+		o.Over = t.Purpose == ToConfirm
+		o.Done = !o.Over // whoever is not known gets no mail
+		return o, nil
+	case err != nil:
+		return o, err
+	}
+	if t.Purpose == ToUnsubscribe {
+		sc := allMail
+		if d, ok := s.Policy().List(t.List); ok && t.List != "" {
+			o.Lists, sc = []string{d.Name}, d.Scope()
+		}
+		o.Done = c.Standing(sc).State.Blocks()
+		return o, nil
+	}
+	scopes := t.confirms(s, &c, now)
+	for _, sc := range scopes {
+		if d, ok := s.Policy().List(sc.List); ok && sc.List != "" {
+			o.Lists = append(o.Lists, d.Name)
+		}
+	}
+	o.Over = len(scopes) == 0
+	o.Done = o.Over && c.Consent == contact.ConsentSubscribed && !now.After(t.At.Add(ConfirmFor))
+	return o, nil
+}
+
+// confirms is what a link may confirm: what is awaited of the address that it went to.
+func (t Token) confirms(s site.Site, c *contact.Contact, now time.Time) []contact.Scope {
+	if t.Purpose != ToConfirm || now.After(t.At.Add(ConfirmFor)) || t.Address != slotOf(s, c.Email) {
+		return nil
+	}
+	return slices.DeleteFunc(c.Awaited(), func(sc contact.Scope) bool {
+		_, ok := s.Policy().List(sc.List)
+		return sc.List != "" && !ok
+	})
+}
+
+// Act does what a link is for: it is the person's own act. how is "link", or
+// "one-click" for a mail program's button; network the first part of where they are.
+// Doing it again changes nothing.
+func Act(ctx context.Context, b Book, s site.Site, t Token, how, lang, network string, now time.Time) (Outcome, error) {
+	o, err := Look(ctx, b, s, t, now)
+	if err != nil || o.Done || o.Over {
+		return o, err
+	}
+	p := contact.Proof{How: how, Source: how, At: now, Language: lang, Network: network}
+	_, err = b.Change(ctx, t.Contact, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+		before := c.Clone()
+		p := p
+		p.Address = c.Email
+		m := contact.Mark{Since: now, Source: how}
+		changed := false
+		if t.Purpose == ToUnsubscribe {
+			sc := allMail
+			if d, ok := s.Policy().List(t.List); ok && t.List != "" {
+				sc = d.Scope()
+			}
+			if !c.Standing(sc).State.Blocks() {
+				changed = c.Settle(sc, contact.ConsentUnsubscribed, m)
+			}
+		} else {
+			for _, sc := range t.confirms(s, c, now) {
+				changed = c.Settle(sc, contact.ConsentSubscribed, m) || changed
+			}
+		}
+		if !changed {
+			return nil, contact.ErrUnchanged
+		}
+		return rows(s, p, &before, c), nil
+	})
+	if crm.CodeOf(err) == crm.NotFound { // gone meanwhile
+		err = nil
+	}
+	o.Done = err == nil
+	return o, err
+}
+
+// Feedback takes what the mail service reports of an address: it bounced for good,
+// or its owner complained. Who has the address is marked, with evidence; of an
+// address that nobody has the suppression list remembers it. Twice is once.
+func Feedback(ctx context.Context, b Book, address string, why contact.Suppression, ref string, at, now time.Time) error {
+	if why != contact.SuppressedBounced && why != contact.SuppressedComplained {
+		return crm.Errorf(crm.Invalid, "a report is bounced or complained")
+	}
+	for range 3 { // as whoever has the address may come and go
+		c, err := b.Find(ctx, crm.EmailIdentity(address))
+		if crm.CodeOf(err) == crm.NotFound {
+			if err = b.Suppress(ctx, address, why, at); crm.CodeOf(err) == crm.Conflict {
+				continue
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		_, err = b.Change(ctx, c.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+			before := c.Clone()
+			to := contact.Strictest(c.Consent, why.Consent())
+			if !c.HasEmail(address) || to == c.Consent || at.Before(c.ConsentMark.Since) && c.Consent == contact.ConsentSubscribed {
+				return nil, contact.ErrUnchanged
+			}
+			c.Settle(allMail, to, contact.Mark{Since: at, Source: "provider"})
+			p := contact.Proof{How: "provider", Source: "provider", At: now, Address: address, Note: ref}
+			var acts []timeline.Activity
+			for _, ch := range contact.ConsentChanges(&before, c) {
+				acts = append(acts, p.Entry(ch))
+			}
+			return acts, nil
+		})
+		if crm.CodeOf(err) != crm.NotFound {
+			return err
+		}
+	}
+	return crm.Errorf(crm.Busy, "too many writers change this at once; try again in a moment")
+}
+
+// History is the evidence of a contact, oldest first. What an import brought has no
+// row of its own, as the contact itself keeps it until it changes, and the next row after
+// that; here it stands as one.
+func History(c *contact.Contact, rows []timeline.Activity) []timeline.Activity {
+	first := map[string]timeline.Activity{} // the oldest row of each scope
+	for _, r := range rows {
+		k := r.Value("channel") + "/" + r.Value("list")
+		if _, ok := first[k]; !ok {
+			first[k] = r
+		}
+	}
+	var born []timeline.Activity
+	add := func(sc contact.Scope, st contact.Standing) {
+		how, _, _ := strings.Cut(st.Source, ":")
+		p := contact.Proof{How: how, Source: st.Source, At: st.Since}
+		if sc.Channel == contact.ByEmail {
+			p.Address = c.Email
+		}
+		a := p.Entry(contact.ConsentChange{Scope: sc, From: contact.Standing{State: contact.ConsentNever}, To: st})
+		a.ID = "born_" + string(sc.Channel) + strings.TrimSuffix("_"+sc.List, "_")
+		born = append(born, a)
+	}
+	for _, ch := range contact.ConsentChannels {
+		scopes := []contact.Scope{{Channel: ch}}
+		for _, l := range c.Subscriptions {
+			if l.Channel == ch {
+				scopes = append(scopes, contact.Scope{Channel: ch, List: l.List})
+			}
+		}
+		for _, sc := range scopes {
+			r, ok := first[string(sc.Channel)+"/"+sc.List]
+			st := c.Standing(sc)
+			if ok {
+				st = contact.Standing{State: contact.Consent(r.Value("from")), Mark: contact.Mark{Source: r.Value("from_source")}}
+				st.Since, _ = time.Parse(time.RFC3339, r.Value("from_since"))
+			}
+			if st.State != contact.ConsentNever && st.State != "" {
+				add(sc, st)
+			}
+		}
+	}
+	return append(born, rows...)
+}
+
+// Version of the wording in a row of evidence, 0 if there is none.
+func Version(r timeline.Activity) int {
+	n, _ := strconv.Atoi(r.Value("text_version"))
+	return n
+}
