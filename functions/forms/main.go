@@ -8,7 +8,6 @@ import (
 
 	"clientele/internal/adapter/awscfg"
 	"clientele/internal/adapter/dynamo"
-	"clientele/internal/domain/form"
 	"clientele/internal/domain/site"
 	"clientele/internal/entry/httpapi"
 	"clientele/internal/entry/lambdahttp"
@@ -23,5 +22,5 @@ func build(_ context.Context, getenv func(string) string) (http.Handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	return httpapi.Forms(table, func(s site.Site) form.Book { return table.Book(s) }, time.Now), nil
+	return httpapi.Forms(table, func(s site.Site) httpapi.FormsBook { return table.Book(s) }, time.Now, getenv("PUBLIC_URL")), nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"clientele/internal/domain/consent"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
@@ -55,6 +56,8 @@ type Submission struct {
 	From     string           // that address with its query, of which only utm_ parameters are read
 	Agent    string           // the browser's User-Agent, of which only the sort of device is kept
 	Language string           // "nl" or "en": what the visitor reads
+	Network  string           // the first part of the visitor's network address
+	Base     string           // what links in mails begin with; empty: no mail goes out
 	At       time.Time
 }
 
@@ -127,14 +130,22 @@ func Submit(ctx context.Context, b Book, s site.Site, f site.Form, sub Submissio
 	facts.Visit = sub.visit()
 	facts.Source, facts.AsOf = act.Source, contact.Stamp{At: sub.At}
 	wants := asks(s, f, act.Values)
+	wish := facts.Consent != "" || len(facts.Lists) > 0
+	proof := contact.Proof{How: "form", Source: act.Source, At: sub.At, Address: facts.Email, Page: sub.Page, Language: sub.Language, Network: sub.Network}
 	c, created, err := b.Upsert(ctx, facts, sub.At, func(c *contact.Contact, facts contact.Facts, created bool) ([]timeline.Activity, error) {
+		var before contact.Contact
 		if !created {
+			before = c.Clone()
 			c.Enrich(facts)
 		}
 		if wants {
 			c.Ask(act.ID)
 		}
-		return []timeline.Activity{act}, nil
+		acts := []timeline.Activity{act}
+		if wish {
+			acts = append(acts, consent.Asked(s, &before, c, facts, proof, sub.Base, sub.At)...)
+		}
+		return acts, nil
 	})
 	return Result{Contact: c, Created: created}, err
 }
@@ -208,7 +219,7 @@ func Pointer(field string) string {
 // read makes the facts of the values. The refusal, if any, is for the visitor.
 func read(s site.Site, f site.Form, values []timeline.Value, lang string) (facts contact.Facts, refusal error) {
 	said, pol := person{}, s.Policy()
-	chosen := map[string][]string{}
+	chosen, yes := map[string][]string{}, false
 	emailField, guess := "email", timeline.Value{}
 	for _, v := range values {
 		text := strings.TrimSpace(v.Text)
@@ -218,7 +229,7 @@ func read(s site.Site, f site.Form, values []timeline.Value, lang string) (facts
 			// An unticked box sends nothing or, by a hidden field beside it, a no: it
 			// says nothing. A yes among several answers is a yes.
 			if contact.ConsentFrom(text) == contact.ConsentSubscribed {
-				facts.Consent = contact.ConsentSubscribed
+				yes = true
 			}
 			continue
 		case to == "email" && said[to] == "":
@@ -242,6 +253,9 @@ func read(s site.Site, f site.Form, values []timeline.Value, lang string) (facts
 		said["email"], emailField = guess.Text, guess.Name
 	}
 	facts.Details = said.details(pol)
+	if yes {
+		consent.Wish(pol, f.Lists, &facts)
+	}
 
 	refuse := func(why Sentence) (contact.Facts, error) {
 		var faults crm.Faults

@@ -108,7 +108,14 @@ func TestWhatAFormSaysOfAPerson(t *testing.T) {
 			}
 			want := timeline.Activity{ID: "01JNB4YV80000000000000000A", At: now, Kind: timeline.Form, Source: "form:demo1-contact",
 				Ref: "https://www.example.nl/contact", Values: values(tt.in...)}
-			if !reflect.DeepEqual(b.acts, []timeline.Activity{want}) {
+			told := b.acts
+			if tt.want.Consent != "" { // its evidence comes behind
+				if told = b.acts[:1]; len(b.acts) != 2 || b.acts[1].Kind != timeline.Consent || b.acts[1].Value("how") != "form" ||
+					b.acts[1].Value("address") != tt.want.Email || b.acts[1].Value("page") != want.Ref {
+					t.Errorf("evidence %+v", b.acts[1:])
+				}
+			}
+			if !reflect.DeepEqual(told, []timeline.Activity{want}) {
 				t.Errorf("activities\n%+v, want\n%+v", b.acts, want)
 			}
 			if len(b.kept) != 0 {

@@ -22,6 +22,8 @@ var (
 	Charset      = Sentence{"The text has characters that cannot be read. Send it as UTF-8.", "De tekst heeft tekens die niet te lezen zijn. Verstuur hem als UTF-8."}
 	File         = Sentence{"This form takes no files. Take the file out and send the form again.", "Dit formulier neemt geen bestanden aan. Haal het bestand weg en verstuur het formulier opnieuw."}
 	Unknown      = Sentence{"There is no form at this address.", "Op dit adres is geen formulier."}
+	NoLink       = Sentence{"The link is not whole, or not one of ours. Open it from the mail again.", "De link is niet volledig, of niet van ons. Open hem opnieuw vanuit de mail."}
+	TryAgain     = Sentence{"Something went wrong on our side. Open the link again in a moment.", "Er ging bij ons iets mis. Open de link over een ogenblik opnieuw."}
 	Broken       = Sentence{"Something went wrong on our side and your message was not kept. Send it again in a moment.", "Er ging bij ons iets mis en je bericht is niet bewaard. Verstuur het over een ogenblik opnieuw."}
 )
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"clientele/internal/domain/consent"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/form"
 	"clientele/internal/domain/site"
@@ -26,22 +27,33 @@ import (
 //	OPTIONS /f/{form}         may a page of this origin post with a script?
 //	GET     /f/{form}         a plain page with the form, for trying and linking to
 //	GET     /f/{form}/thanks  where a plain form ends up
+//	GET     /c/{token}        a page that a link of a mail leads to, with a button
+//	POST    /c/{token}        confirms a subscription, or ends one: the button, or RFC 8058
 //
 // open gives the book of a site that dir found.
-func Forms(dir site.Directory, open func(site.Site) form.Book, clock crm.Clock) http.Handler {
-	h := &forms{dir: dir, open: open, clock: clock}
+func Forms(dir site.Directory, open func(site.Site) FormsBook, clock crm.Clock, publicURL string) http.Handler {
+	h := &forms{dir: dir, open: open, clock: clock, url: publicURL}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /f/{form}", h.with(h.submit))
 	mux.HandleFunc("OPTIONS /f/{form}", h.with(h.preflight))
 	mux.HandleFunc("GET /f/{form}", h.with(h.page))
 	mux.HandleFunc("GET /f/{form}/thanks", h.with(h.thanks))
+	mux.HandleFunc("GET /c/{token}", h.link(h.look))
+	mux.HandleFunc("POST /c/{token}", h.link(h.act))
 	return Logged(routed(mux))
+}
+
+// FormsBook is what forms, and the links of mails, need of a site's book.
+type FormsBook interface {
+	form.Book
+	consent.Book
 }
 
 type forms struct {
 	dir   site.Directory
-	open  func(site.Site) form.Book
+	open  func(site.Site) FormsBook
 	clock crm.Clock
+	url   string // what links in mails begin with; empty: the host of the request
 }
 
 // visit is a request for a form that exists.
@@ -100,7 +112,8 @@ func (h *forms) submit(w http.ResponseWriter, r *http.Request, v visit) error {
 		return fmt.Errorf("making an id: %w", err)
 	}
 	_, err = form.Submit(r.Context(), h.open(v.site), v.site, v.form, form.Submission{
-		ID: id.String(), Values: values, Page: pageOf(r), From: r.Referer(), Agent: r.UserAgent(), Language: v.lang, At: now,
+		ID: id.String(), Values: values, Page: pageOf(r), From: r.Referer(), Agent: r.UserAgent(), Language: v.lang,
+		Network: network(r), Base: linkBase(h.url, r), At: now,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html/template"
+
+	"clientele/internal/domain/consent"
 )
 
 // The pages that visitors may come to see. They need no script, and their one
@@ -30,6 +32,13 @@ type formPage struct{ Lang, Name, Site, ID, Honeypot string }
 
 type thanksPage struct{ Lang string }
 
+type linkPage struct {
+	Lang, Site string
+	consent.Outcome
+}
+
+type noLinkPage struct{ Lang, Text string }
+
 type refusalPage struct {
 	Lang, Text string
 	Faults     []string
@@ -51,6 +60,18 @@ var words = map[string][2]string{ // en, nl
 	"newsletter": {"Yes, send me the newsletter", "Ja, stuur mij de nieuwsbrief"},
 	"trap":       {"Leave this field empty", "Laat dit veld leeg"},
 	"send":       {"Send", "Versturen"},
+
+	"confirm title":     {"Confirm your subscription", "Bevestig je aanmelding"},
+	"confirm text":      {"You asked for mail from", "Je hebt je aangemeld voor mail van"},
+	"confirm ask":       {"Is that right? Then confirm it here. If it was not you, close this page: nothing is sent to you.", "Klopt dat? Bevestig het dan hier. Was jij het niet, sluit dan deze pagina: je krijgt niets."},
+	"confirm do":        {"Yes, I confirm", "Ja, ik bevestig"},
+	"confirm done":      {"Your subscription is confirmed", "Je aanmelding is bevestigd"},
+	"confirm over":      {"There is nothing to confirm here any more: the link is older than seven days, or you have left since. Ask for it again where you signed up.", "Hier is niets meer te bevestigen: de link is ouder dan zeven dagen, of je hebt je daarna afgemeld. Meld je opnieuw aan waar je dat eerder deed."},
+	"unsubscribe title": {"Unsubscribe", "Afmelden"},
+	"unsubscribe text":  {"Do you no longer want mail from", "Wil je geen mail meer van"},
+	"unsubscribe do":    {"Unsubscribe me", "Meld mij af"},
+	"unsubscribe done":  {"You are unsubscribed", "Je bent afgemeld"},
+	"no link":           {"This link does not work", "Deze link werkt niet"},
 }
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
@@ -91,6 +112,32 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 </div>
 <button type="submit">{{say .Lang "send"}}</button>
 </form>
+</main>
+</html>
+{{end}}
+
+{{define "link"}}{{template "head" .}}
+{{$confirm := eq .Purpose "confirm"}}{{$title := say .Lang "unsubscribe title"}}{{if $confirm}}{{$title = say .Lang "confirm title"}}{{end}}
+{{if .Done}}{{$title = say .Lang "unsubscribe done"}}{{if $confirm}}{{$title = say .Lang "confirm done"}}{{end}}{{end}}
+<title>{{$title}}{{with .Site}} – {{.}}{{end}}</title>
+<main>
+<h1>{{$title}}</h1>
+{{if .Over}}<p role="alert">{{say .Lang "confirm over"}}</p>
+{{else}}
+{{if not .Done}}<p>{{if $confirm}}{{say .Lang "confirm text"}}{{else}}{{say .Lang "unsubscribe text"}}{{end}} {{.Site}}{{if not $confirm}}{{if not .Lists}}?{{end}}{{end}}</p>{{end}}
+{{with .Lists}}<ul>{{range .}}<li>{{.}}</li>{{end}}</ul>{{end}}
+{{if not .Done}}{{if $confirm}}<p>{{say .Lang "confirm ask"}}</p>{{end}}
+<form method="post" action="?lang={{.Lang}}"><button type="submit">{{if $confirm}}{{say .Lang "confirm do"}}{{else}}{{say .Lang "unsubscribe do"}}{{end}}</button></form>{{end}}
+{{end}}
+</main>
+</html>
+{{end}}
+
+{{define "nolink"}}{{template "head" .}}
+<title>{{say .Lang "no link"}}</title>
+<main>
+<h1>{{say .Lang "no link"}}</h1>
+<p role="alert">{{.Text}}</p>
 </main>
 </html>
 {{end}}

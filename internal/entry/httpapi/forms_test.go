@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"clientele/internal/domain/consent"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/form"
@@ -74,6 +75,7 @@ type effects struct {
 var none effects
 
 type formBook struct {
+	consent.Book // forms alone are tried here
 	effects
 	fail   error
 	values []timeline.Value
@@ -112,7 +114,7 @@ func formsUnderTest() (http.Handler, *formBook) {
 		},
 	}
 	b := &formBook{}
-	return httpapi.Forms(dir, func(site.Site) form.Book { return b }, testClock), b
+	return httpapi.Forms(dir, func(site.Site) httpapi.FormsBook { return b }, testClock, "https://api.example.nl"), b
 }
 
 // ask makes a request; header is "Name: value" lines.
@@ -430,7 +432,7 @@ func TestSampleEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := &formBook{}
-		got, err := lambdahttp.Handler(httpapi.Forms(dir, func(site.Site) form.Book { return b }, testClock))(t.Context(), e)
+		got, err := lambdahttp.Handler(httpapi.Forms(dir, func(site.Site) httpapi.FormsBook { return b }, testClock, "https://api.example.nl"))(t.Context(), e)
 		if want.leads > 0 {
 			want.facts.Source, want.facts.AsOf = "form:demo-contact", contact.Stamp{At: testNow}
 		}
