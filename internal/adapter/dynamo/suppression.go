@@ -227,3 +227,22 @@ func (b *Book) ListSuppressed(ctx context.Context, limit int, after string) (out
 	}
 	return out, "", nil
 }
+
+// AtSlot implements consent.Book.
+func (b *Book) AtSlot(ctx context.Context, slot crm.ContactID) (contact.Contact, error) {
+	it, err := b.slotItem(ctx, slot)
+	if err != nil {
+		return contact.Contact{}, err
+	}
+	var c contact.Contact
+	ok := false
+	if owner := crm.ContactID(text(it, "owner")); owner == slot {
+		c, ok, err = contactOf(it)
+	} else if owner != "" {
+		c, ok, err = b.lives(ctx, owner)
+	}
+	if err == nil && (!ok || !slices.ContainsFunc(c.Identities(), func(i crm.Identity) bool { return i.Slot(b.site.Secret) == slot })) {
+		err = notFound()
+	}
+	return c, err
+}

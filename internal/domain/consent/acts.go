@@ -107,7 +107,7 @@ func confirmMail(s site.Site, c *contact.Contact, base, lang string, now time.Ti
 	return mail.Message{
 		Template: mail.ConfirmSubscription, Language: lang, To: mail.Address{Email: c.Email, Name: c.FullName()}, Contact: c.ID,
 		Values: map[string]string{
-			mail.Link:  Link(s, base, Token{Purpose: ToConfirm, Contact: c.ID, Address: slotOf(s, c.Email), At: now}),
+			mail.Link:  Link(s, base, Token{Purpose: ToConfirm, Address: slotOf(s, c.Email), At: now}),
 			mail.List:  strings.Join(names, ", "),
 			mail.Name:  c.FirstName,
 			mail.Until: now.Add(ConfirmFor).Format(time.RFC3339),
@@ -275,7 +275,7 @@ type Outcome struct {
 // open links too.
 func Look(ctx context.Context, b Book, s site.Site, t Token, now time.Time) (Outcome, error) {
 	o := Outcome{Purpose: t.Purpose}
-	c, err := b.Get(ctx, t.Contact)
+	c, err := b.AtSlot(ctx, t.Address)
 	switch {
 	case crm.CodeOf(err) == crm.NotFound:
 		o.Over = t.Purpose == ToConfirm
@@ -303,9 +303,9 @@ func Look(ctx context.Context, b Book, s site.Site, t Token, now time.Time) (Out
 	return o, nil
 }
 
-// confirms is what a link may confirm: what is awaited of the address that it went to.
+// confirms is what a link may confirm: what is awaited of the person.
 func (t Token) confirms(s site.Site, c *contact.Contact, now time.Time) []contact.Scope {
-	if t.Purpose != ToConfirm || now.After(t.At.Add(ConfirmFor)) || t.Address != slotOf(s, c.Email) {
+	if t.Purpose != ToConfirm || now.After(t.At.Add(ConfirmFor)) {
 		return nil
 	}
 	return slices.DeleteFunc(c.Awaited(), func(sc contact.Scope) bool {
@@ -323,7 +323,11 @@ func Act(ctx context.Context, b Book, s site.Site, t Token, how, lang, network s
 		return o, err
 	}
 	p := contact.Proof{How: how, Source: how, At: now, Language: lang, Network: network}
-	_, err = b.Change(ctx, t.Contact, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+	k, err := b.AtSlot(ctx, t.Address)
+	if err != nil {
+		return o, err
+	}
+	_, err = b.Change(ctx, k.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
 		before := c.Clone()
 		p := p
 		p.Address = c.Email
@@ -441,4 +445,37 @@ func History(c *contact.Contact, rows []timeline.Activity) []timeline.Activity {
 func Version(r timeline.Activity) int {
 	n, _ := strconv.Atoi(r.Value("text_version"))
 	return n
+}
+
+// Suppress stops mail to an address as the site asks: who has it is unsubscribed,
+// else the list remembers it.
+func Suppress(ctx context.Context, b Book, address string, by site.Actor, now time.Time) error {
+	for range 3 { // as whoever has the address may come and go
+		c, err := b.Find(ctx, crm.EmailIdentity(address))
+		if crm.CodeOf(err) == crm.NotFound {
+			if err = b.Suppress(ctx, address, contact.SuppressedUnsubscribed, now); crm.CodeOf(err) == crm.Conflict {
+				continue
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		_, err = b.Change(ctx, c.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+			before := c.Clone()
+			if !c.HasEmail(address) || c.Consent.Blocks() || !c.Settle(allMail, contact.ConsentUnsubscribed, contact.Mark{Since: now, Source: by.Source()}) {
+				return nil, contact.ErrUnchanged
+			}
+			p := contact.Proof{How: by.Source(), Source: by.Source(), By: by.ID, At: now, Address: address, Note: "put on the suppression list"}
+			var acts []timeline.Activity
+			for _, ch := range contact.ConsentChanges(&before, c) {
+				acts = append(acts, p.Entry(ch))
+			}
+			return acts, nil
+		})
+		if crm.CodeOf(err) != crm.NotFound {
+			return err
+		}
+	}
+	return crm.Errorf(crm.Busy, "too many writers change this at once; try again in a moment")
 }

@@ -24,6 +24,10 @@ type Book interface {
 	Find(ctx context.Context, identity crm.Identity) (contact.Contact, error)
 	Change(ctx context.Context, id crm.ContactID, now time.Time, rule contact.Rule) (contact.Contact, error)
 
+	// AtSlot reads the contact that has the address of a slot (crm.Identity.Slot).
+	// crm.NotFound if nobody has it.
+	AtSlot(ctx context.Context, slot crm.ContactID) (contact.Contact, error)
+
 	// Evidence is every row of evidence in the contact's timeline, those of contacts that
 	// were merged into it too, oldest first. crm.NotFound if there is no contact.
 	Evidence(ctx context.Context, id crm.ContactID) ([]timeline.Activity, error)

@@ -457,6 +457,9 @@ func WithProof(old, next *Contact, acts []timeline.Activity) []timeline.Activity
 			if ch.Channel == ByEmail {
 				p.Address = next.Email
 			}
+			if old.Version == 0 && p.Source == next.Origin.Source {
+				p.By = next.Origin.By
+			}
 			for _, a := range acts { // who did the change did this
 				if p.By == "" {
 					p.By = a.By

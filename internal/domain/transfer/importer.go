@@ -53,6 +53,7 @@ const (
 	unchanged
 	merged
 	rejected
+	erased // rejected, as the person is not to come back
 )
 
 // ErrNotYet tells that a step came too early and is to be tried again.
@@ -877,7 +878,13 @@ func (w *rowWorker) flush(ctx context.Context) error {
 		return err
 	}
 	for i, o := range outcomes {
-		if r := w.rows[i]; o == rejected {
+		r := w.rows[i]
+		if o == erased {
+			w.reject(r.n, r.line, r.fields, rejection{columnOf(w.job.Columns, "email"), "",
+				"this person asked to be erased, so no file brings them back; they can come by themselves"})
+			continue
+		}
+		if o == rejected {
 			w.reject(r.n, r.line, r.fields, rejection{columnOf(w.job.Columns, "tags"), JoinTags(w.facts[i].Tags), fmt.Sprintf(
 				"a contact has at most %d tags; with those that it has these would be more", w.layout.policy.TagLimit())})
 			continue
@@ -892,6 +899,15 @@ func (w *rowWorker) flush(ctx context.Context) error {
 // bring is the rule of an import for one row and its contact.
 func (w *rowWorker) bring(row int, c *contact.Contact, f contact.Facts, isNew bool) (outcome, error) {
 	opt := w.job.Options
+	for address, s := range f.Suppressed { // set by the book: nobody has these addresses
+		if s != contact.SuppressedErased {
+			continue
+		}
+		if isNew {
+			return erased, contact.ErrUnchanged
+		}
+		f.Drop(crm.Identity{Kind: crm.ByEmail, Value: address})
+	}
 	if isNew {
 		if c.TagsWith(f.Tags) > w.layout.policy.TagLimit() {
 			return rejected, contact.ErrUnchanged

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"clientele/internal/domain/bulk"
+	"clientele/internal/domain/consent"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
@@ -29,6 +30,7 @@ type ContactBook interface {
 	tag.Store
 	group.Store
 	contact.Batch
+	consent.Book
 	mergeBook
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
@@ -98,44 +100,45 @@ func originOf(o contact.Origin) originJSON {
 
 // ContactJSON is a contact in full.
 type contactJSON struct {
-	ID               crm.ContactID   `json:"id" example:"ct_0123456789abcdefghjkmnpqrs"`
-	Version          int64           `json:"version" doc:"Rises with each change; also the ETag" example:"3"`
-	Email            string          `json:"email" doc:"Main address; empty if there is none" example:"emma@voorbeeld.example"`
-	Emails           []string        `json:"emails" nullable:"false" doc:"Further addresses that find this contact"`
-	FirstName        string          `json:"first_name" example:"Emma"`
-	LastName         string          `json:"last_name" example:"de Vries"`
-	Company          string          `json:"company"`
-	Phone            string          `json:"phone" doc:"E.164 where it can be read, else as typed" example:"+31612345678"`
-	Mobile           string          `json:"mobile"`
-	Phones           []string        `json:"phones" nullable:"false" doc:"Further phones, in the order of the numbers"`
-	AsTyped          []string        `json:"as_typed" nullable:"false" doc:"Which phones and VAT numbers could not be read and stand here as they were typed" example:"[\"phone\",\"phones/1\"]"`
-	Website          string          `json:"website"`
-	Language         string          `json:"language" doc:"BCP 47" example:"nl"`
-	BirthDate        string          `json:"birth_date" doc:"YYYY-MM-DD" example:"1985-03-31"`
-	Gender           string          `json:"gender"`
-	VATNumber        string          `json:"vat_number" doc:"As its country writes it where it can be read, else as typed" example:"NL000099998B57"`
-	FiscalNumber     string          `json:"fiscal_number" doc:"Any other number of a tax office"`
-	PreferredChannel string          `json:"preferred_channel" doc:"How the person likes to be reached: email, phone, sms, whatsapp, post, or empty" example:"whatsapp"`
-	Note             string          `json:"note"`
-	Address          addressJSON     `json:"address"`
-	BillingAddress   addressJSON     `json:"billing_address"`
-	ShippingAddress  addressJSON     `json:"shipping_address"`
-	Custom           customValues    `json:"custom" doc:"Values of the site's own fields by key, each as the field's type is in JSON; see /v1/custom-fields"`
-	Status           contact.Status  `json:"status" doc:"lead, customer, vip, inactive or one that the site made" example:"lead"`
-	StatusManual     bool            `json:"status_manual" doc:"Given by hand: the automation leaves it until it is given back with \"status\": null"`
-	Tags             []string        `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
-	Group            string          `json:"group" doc:"The id of the customer group; empty for none" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
-	Consent          contact.Consent `json:"consent" doc:"never, pending, subscribed or unsubscribed" example:"subscribed"`
-	ExternalIDs      []string        `json:"external_ids" nullable:"false" doc:"Ids in other systems, source:id"`
-	OrdersCount      int             `json:"orders_count" doc:"Orders that count: not cancelled, failed, draft or test" example:"2"`
-	Revenue          []moneyJSON     `json:"revenue" nullable:"false" doc:"One sum a currency, refunds taken off"`
-	FirstOrderAt     *time.Time      `json:"first_order_at,omitempty"`
-	LastOrderAt      *time.Time      `json:"last_order_at,omitempty"`
-	Origin           originJSON      `json:"origin"`
-	Locked           *lockJSON       `json:"locked,omitempty" doc:"There if details were edited by hand; orders and forms then leave them, and what they say is an offer"`
-	Merged           []crm.ContactID `json:"merged" nullable:"false" doc:"Contacts that went into this one; their ids lead here"`
-	CreatedAt        time.Time       `json:"created_at"`
-	UpdatedAt        time.Time       `json:"updated_at"`
+	ID               crm.ContactID      `json:"id" example:"ct_0123456789abcdefghjkmnpqrs"`
+	Version          int64              `json:"version" doc:"Rises with each change; also the ETag" example:"3"`
+	Email            string             `json:"email" doc:"Main address; empty if there is none" example:"emma@voorbeeld.example"`
+	Emails           []string           `json:"emails" nullable:"false" doc:"Further addresses that find this contact"`
+	FirstName        string             `json:"first_name" example:"Emma"`
+	LastName         string             `json:"last_name" example:"de Vries"`
+	Company          string             `json:"company"`
+	Phone            string             `json:"phone" doc:"E.164 where it can be read, else as typed" example:"+31612345678"`
+	Mobile           string             `json:"mobile"`
+	Phones           []string           `json:"phones" nullable:"false" doc:"Further phones, in the order of the numbers"`
+	AsTyped          []string           `json:"as_typed" nullable:"false" doc:"Which phones and VAT numbers could not be read and stand here as they were typed" example:"[\"phone\",\"phones/1\"]"`
+	Website          string             `json:"website"`
+	Language         string             `json:"language" doc:"BCP 47" example:"nl"`
+	BirthDate        string             `json:"birth_date" doc:"YYYY-MM-DD" example:"1985-03-31"`
+	Gender           string             `json:"gender"`
+	VATNumber        string             `json:"vat_number" doc:"As its country writes it where it can be read, else as typed" example:"NL000099998B57"`
+	FiscalNumber     string             `json:"fiscal_number" doc:"Any other number of a tax office"`
+	PreferredChannel string             `json:"preferred_channel" doc:"How the person likes to be reached: email, phone, sms, whatsapp, post, or empty" example:"whatsapp"`
+	Note             string             `json:"note"`
+	Address          addressJSON        `json:"address"`
+	BillingAddress   addressJSON        `json:"billing_address"`
+	ShippingAddress  addressJSON        `json:"shipping_address"`
+	Custom           customValues       `json:"custom" doc:"Values of the site's own fields by key, each as the field's type is in JSON; see /v1/custom-fields"`
+	Status           contact.Status     `json:"status" doc:"lead, customer, vip, inactive or one that the site made" example:"lead"`
+	StatusManual     bool               `json:"status_manual" doc:"Given by hand: the automation leaves it until it is given back with \"status\": null"`
+	Tags             []string           `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
+	Group            string             `json:"group" doc:"The id of the customer group; empty for none" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
+	Consent          contact.Consent    `json:"consent" doc:"To e-mail: never, pending, subscribed, bounced, unsubscribed or complained" example:"subscribed"`
+	Subscriptions    []subscriptionJSON `json:"subscriptions" nullable:"false" doc:"Where they stand with newsletter lists"`
+	ExternalIDs      []string           `json:"external_ids" nullable:"false" doc:"Ids in other systems, source:id"`
+	OrdersCount      int                `json:"orders_count" doc:"Orders that count: not cancelled, failed, draft or test" example:"2"`
+	Revenue          []moneyJSON        `json:"revenue" nullable:"false" doc:"One sum a currency, refunds taken off"`
+	FirstOrderAt     *time.Time         `json:"first_order_at,omitempty"`
+	LastOrderAt      *time.Time         `json:"last_order_at,omitempty"`
+	Origin           originJSON         `json:"origin"`
+	Locked           *lockJSON          `json:"locked,omitempty" doc:"There if details were edited by hand; orders and forms then leave them, and what they say is an offer"`
+	Merged           []crm.ContactID    `json:"merged" nullable:"false" doc:"Contacts that went into this one; their ids lead here"`
+	CreatedAt        time.Time          `json:"created_at"`
+	UpdatedAt        time.Time          `json:"updated_at"`
 }
 
 // rowJSON is a contact in a list.
@@ -151,6 +154,7 @@ type rowJSON struct {
 	Tags        []string        `json:"tags" nullable:"false"`
 	Group       string          `json:"group" doc:"The id of the customer group; empty for none" example:""`
 	Consent     contact.Consent `json:"consent" example:"never"`
+	Lists       []string        `json:"lists" nullable:"false" doc:"Newsletter lists that may be sent to them"`
 	OrdersCount int             `json:"orders_count" example:"0"`
 	City        string          `json:"city"`
 	Postcode    string          `json:"postcode"`
@@ -194,7 +198,7 @@ type contactChange struct {
 	Status           optional[string]         `json:"status,omitempty" doc:"lead, customer, vip, inactive or one that the site made. Set by hand it stays; null gives it back to the automation"`
 	Tags             optional[[]string]       `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
 	Group            optional[string]         `json:"group,omitempty" doc:"The id of a customer group; null for none" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
-	Consent          optional[string]         `json:"consent,omitempty" doc:"never, pending, subscribed or unsubscribed"`
+	Consent          optional[string]         `json:"consent,omitempty" doc:"To e-mail: never, pending, subscribed, bounced, unsubscribed or complained. It lifts no refusal: see record-consent"`
 	ExternalIDs      optional[[]string]       `json:"external_ids,omitempty" doc:"source:id, at most 20"`
 }
 
@@ -256,6 +260,7 @@ func addContacts(api huma.API, h contactsAPI) {
 	addMerges(api, h)
 	addStatuses(api, h)
 	addAddresses(api, h)
+	addConsents(api, h)
 	addTimeline(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},
@@ -337,7 +342,7 @@ func rowsJSON(rows []contact.Row) []rowJSON {
 	out := make([]rowJSON, len(rows))
 	for i, r := range rows {
 		out[i] = rowJSON{r.ID, r.Version, r.Email, r.FirstName, r.LastName, r.Company, r.Phone, r.Status, list(r.Tags), r.Group,
-			r.Consent, r.Orders, r.City, r.Postcode, r.Country, r.Language, r.CreatedAt, r.UpdatedAt}
+			r.Consent, list(r.Lists), r.Orders, r.City, r.Postcode, r.Country, r.Language, r.CreatedAt, r.UpdatedAt}
 	}
 	return out
 }
@@ -449,7 +454,7 @@ func answer(c contact.Contact, pol contact.Policy) *contactAnswer {
 		Gender: c.Gender, VATNumber: c.VATNumber, FiscalNumber: c.FiscalNumber, PreferredChannel: c.PreferredChannel,
 		Phones: list(c.Phones), AsTyped: list(c.AsTyped()), Note: c.Note, Address: addressOf(c.Address, pol),
 		BillingAddress: addressOf(c.BillingAddress, pol), ShippingAddress: addressOf(c.ShippingAddress, pol),
-		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Group: c.Group, Consent: c.Consent, ExternalIDs: list(c.ExternalIDs),
+		Status: c.Status, StatusManual: c.StatusManual, Tags: list(c.Tags), Group: c.Group, Consent: c.Consent, Subscriptions: subscriptionsOf(&c, pol), ExternalIDs: list(c.ExternalIDs),
 		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
 		Origin: originOf(c.Origin), Merged: list(c.Merged), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}

@@ -1,0 +1,353 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"clientele/internal/domain/consent"
+	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/mail"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/timeline"
+	"clientele/internal/entry/httpapi"
+)
+
+// newsletter is a shop with a list, a form for it, and the public pages.
+type newsletter struct {
+	*shop
+	public http.Handler
+	list   string
+	clock  time.Time
+}
+
+func newNewsletter(t *testing.T) *newsletter {
+	n := &newsletter{shop: newShop(t), clock: time.Now().UTC().Truncate(time.Millisecond)}
+	clock := crm.Clock(func() time.Time { return n.clock })
+	n.api = httpapi.Contacts(n.table, func(s site.Site) httpapi.ContactBook { return n.table.Book(s) }, n.jobs, clock)
+	n.public = httpapi.Forms(n.table, func(s site.Site) httpapi.FormsBook { return n.table.Book(s) }, clock, "https://api.example.nl")
+	l := n.must(201, n.do("POST", "/v1/lists", `{"name":"News","texts":{"nl":"Ja, mail mij nieuws.","en":"Yes, mail me news."}}`))
+	n.list = l["id"].(string)
+	if l["double_opt_in"] != true || l["channel"] != "email" || l["text_version"] != 1.0 {
+		t.Errorf("a list %v", l)
+	}
+	if err := n.table.PutForm(context.Background(), n.id, site.Form{ID: "bakery-news", Lists: []string{n.list}}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func (n *newsletter) later(d time.Duration) { n.clock = n.clock.Add(d) }
+
+func (n *newsletter) visit(method, target, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	n.public.ServeHTTP(w, r)
+	return w
+}
+
+func (n *newsletter) sign(email string) {
+	n.t.Helper()
+	if w := n.visit("POST", "/f/bakery-news", url.Values{"email": {email}, "newsletter": {"on"}}.Encode()); w.Code != 303 {
+		n.t.Fatalf("the form answers %d", w.Code)
+	}
+}
+
+func (n *newsletter) find(email string) contact.Contact {
+	n.t.Helper()
+	c, err := n.book.Find(context.Background(), crm.EmailIdentity(email))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return c
+}
+
+// mails are those that were committed for a contact to confirm, in their order.
+func (n *newsletter) mails(c contact.Contact) (links []string) {
+	n.t.Helper()
+	rows, err := n.book.Evidence(context.Background(), c.ID)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, r := range rows {
+		m, ok, err := n.table.Take(context.Background(), n.id, mail.Derive(string(c.ID), r.ID), n.clock, n.clock.Add(time.Second))
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if ok {
+			if m.Template != mail.ConfirmSubscription || m.To.Email != c.Email {
+				n.t.Errorf("a mail %s to %s", m.Template, m.To.Email)
+			}
+			links = append(links, strings.TrimPrefix(m.Values[mail.Link], "https://api.example.nl"))
+		}
+	}
+	return links
+}
+
+func (n *newsletter) want(email, overall, list string) {
+	n.t.Helper()
+	c := n.find(email)
+	if got := string(c.Standing(contact.Scope{Channel: contact.ByEmail, List: n.list}).State); string(c.Consent) != overall || got != list {
+		n.t.Fatalf("stands at %s, with the list at %s; want %s, %s", c.Consent, got, overall, list)
+	}
+}
+
+func TestAFormsYesIsConfirmedByThePerson(t *testing.T) {
+	n := newNewsletter(t)
+	n.sign("emma@b.example")
+	n.want("emma@b.example", "pending", "pending")
+	links := n.mails(n.find("emma@b.example"))
+	if len(links) != 1 || strings.Contains(links[0], "emma") || strings.Contains(links[0], string(n.find("emma@b.example").ID)) {
+		t.Fatalf("links %q", links)
+	}
+	link := links[0]
+
+	for range 3 { // a scanner opens it, with HEAD as well
+		w := n.visit("GET", link, "")
+		if w.Code != 200 || !strings.Contains(w.Body.String(), "News") || !strings.Contains(w.Body.String(), "Ja, ik bevestig") {
+			t.Fatalf("the page %d: %s", w.Code, w.Body)
+		}
+		n.visit("HEAD", link, "")
+	}
+	n.visit("POST", link, "List-Unsubscribe=One-Click") // nor does a mail program confirm
+	n.want("emma@b.example", "pending", "pending")
+
+	n.later(time.Minute)
+	if w := n.visit("POST", link, ""); w.Code != 200 || !strings.Contains(w.Body.String(), "Je aanmelding is bevestigd") {
+		t.Fatalf("confirming: %d %s", w.Code, w.Body)
+	}
+	n.want("emma@b.example", "subscribed", "subscribed")
+	version := n.find("emma@b.example").Version
+	n.visit("POST", link, "") // twice is once
+	if n.find("emma@b.example").Version != version {
+		t.Error("a second confirmation changed something")
+	}
+
+	h := n.must(200, n.do("GET", "/v1/contacts/"+string(n.find("emma@b.example").ID)+"/consent", ""))
+	var told []string
+	for _, r := range h["history"].([]any) {
+		r := r.(map[string]any)
+		told = append(told, fmt.Sprintf("%v %v %v %v %v %v %v", r["list"] != nil, r["from"], r["to"], r["how"], r["address"], r["text_version"], r["network"]))
+	}
+	all := strings.Join(told, "\n") // the two rows of one moment sort by chance
+	for _, want := range []string{
+		"true never pending form emma@b.example 1 192.0.2.0/24", "false never pending form emma@b.example <nil> 192.0.2.0/24",
+		"true pending subscribed link emma@b.example 1 192.0.2.0/24", "false pending subscribed link emma@b.example <nil> 192.0.2.0/24"} {
+		if !slices.Contains(told, want) || len(told) != 4 {
+			t.Errorf("the history lacks %q:\n%s", want, all)
+		}
+	}
+}
+
+func TestAConfirmationIsAskedForOnceADayAndEnds(t *testing.T) {
+	n := newNewsletter(t)
+	for range 4 {
+		n.sign("emma@b.example")
+		n.later(time.Minute)
+	}
+	first := n.mails(n.find("emma@b.example"))
+	if len(first) != 1 {
+		t.Fatalf("%d mails within a day", len(first))
+	}
+	n.later(25 * time.Hour)
+	n.sign("emma@b.example")
+	if again := n.mails(n.find("emma@b.example")); len(again) != 2 {
+		t.Fatalf("%d mails after a day", len(again))
+	}
+	n.later(consent.ConfirmFor)
+	if w := n.visit("POST", first[0], ""); w.Code != 200 || !strings.Contains(w.Body.String(), "ouder dan zeven dagen") {
+		t.Errorf("an old link: %d %s", w.Code, w.Body)
+	}
+	n.want("emma@b.example", "pending", "pending")
+}
+
+func TestAnUnsubscriptionIsLiftedByThePersonAlone(t *testing.T) {
+	n := newNewsletter(t)
+	ctx := context.Background()
+	n.sign("emma@b.example")
+	old := n.mails(n.find("emma@b.example"))[0]
+	n.visit("POST", old, "")
+	c := n.find("emma@b.example")
+	at := "/v1/contacts/" + string(c.ID)
+	st, _ := n.table.ByID(ctx, n.id)
+	n.later(time.Hour)
+	leave := strings.TrimPrefix(consent.UnsubscribeLink(st, "https://api.example.nl", &c, "", n.clock), "https://api.example.nl")
+	if n.visit("GET", leave, ""); n.find("emma@b.example").Consent != contact.ConsentSubscribed {
+		t.Fatal("looking at the page unsubscribes")
+	}
+	if w := n.visit("POST", leave, "List-Unsubscribe=One-Click"); w.Code != 200 {
+		t.Fatalf("one click: %d", w.Code)
+	}
+	n.want("emma@b.example", "unsubscribed", "unsubscribed")
+
+	n.visit("POST", old, "") // the link of before brings nobody back
+	n.want("emma@b.example", "unsubscribed", "unsubscribed")
+	for _, body := range []string{`{"consent":"subscribed"}`, `{"consent":"never"}`, `{"consent":null}`} {
+		p := n.must(422, n.do("PATCH", at, body, "If-Match", "*"))
+		if !strings.Contains(p["detail"].(string), "/consent") {
+			t.Errorf("the refusal says %v", p["detail"])
+		}
+	}
+	if _, _, err := n.book.Upsert(ctx, contact.Facts{Email: "emma@b.example", Source: "import:x", Consent: contact.ConsentSubscribed,
+		Lists: []contact.Subscription{{List: n.list, Channel: contact.ByEmail, Standing: contact.Standing{State: contact.ConsentSubscribed}}}}, n.clock, enrich); err != nil {
+		t.Fatal(err)
+	}
+	n.want("emma@b.example", "unsubscribed", "unsubscribed")
+
+	n.later(48 * time.Hour)
+	n.must(200, n.do("POST", at+"/subscriptions", `{"list":"`+n.list+`","state":"subscribed"}`)) // asks, and lifts nothing
+	n.want("emma@b.example", "unsubscribed", "unsubscribed")
+	n.later(48 * time.Hour)
+	n.sign("emma@b.example")
+	n.want("emma@b.example", "unsubscribed", "unsubscribed")
+	links := n.mails(n.find("emma@b.example"))
+	if len(links) != 3 {
+		t.Fatalf("%d mails", len(links))
+	}
+	n.visit("POST", links[2], "")
+	n.want("emma@b.example", "subscribed", "subscribed")
+}
+
+func TestARecordedConsentNeedsEvidenceAndBeNewer(t *testing.T) {
+	n := newNewsletter(t)
+	c := n.must(201, n.do("POST", "/v1/contacts", `{"email":"emma@b.example","consent":"subscribed"}`))
+	at := "/v1/contacts/" + c["id"].(string)
+	n.later(time.Hour)
+	n.must(200, n.do("PATCH", at, `{"consent":"unsubscribed"}`, "If-Match", "*"))
+	stamp := func(d time.Duration) string { return n.clock.Add(d).Format(time.RFC3339) }
+	for _, body := range []string{
+		`{"channel":"email","state":"subscribed","at":"` + stamp(0) + `","how":"","text":"Yes"}`,
+		`{"channel":"email","state":"subscribed","at":"` + stamp(0) + `","how":"on paper"}`,
+		`{"channel":"email","state":"subscribed","at":"` + stamp(-2*time.Hour) + `","how":"on paper","text":"Yes"}`,
+		`{"channel":"email","state":"subscribed","at":"` + stamp(2*time.Hour) + `","how":"on paper","text":"Yes"}`,
+		`{"channel":"fax","state":"subscribed","at":"` + stamp(0) + `","how":"on paper","text":"Yes"}`,
+		`{"list":"list_none","state":"subscribed","at":"` + stamp(0) + `","how":"on paper","text":"Yes"}`,
+		`{"channel":"email","state":"complained","at":"` + stamp(0) + `","how":"on paper","text":"Yes"}`,
+	} {
+		n.must(422, n.do("POST", at+"/consent", body))
+	}
+	n.want("emma@b.example", "unsubscribed", "never")
+	n.later(2 * time.Hour)
+	got := n.must(200, n.do("POST", at+"/consent", `{"channel":"email","state":"subscribed","at":"`+stamp(-time.Hour)+`","how":"on paper","text":"Yes, mail me."}`))
+	if got["consent"] != "subscribed" {
+		t.Errorf("recorded %v", got["consent"])
+	}
+	n.later(time.Minute)
+	n.must(200, n.do("POST", at+"/consent", `{"channel":"sms","state":"subscribed","at":"`+stamp(-time.Hour)+`","how":"by phone","text":"Yes."}`))
+	h := n.must(200, n.do("GET", at+"/consent", ""))
+	if s := h["channels"].(map[string]any)["sms"].(map[string]any)["state"]; s != "subscribed" {
+		t.Errorf("sms is %v", s)
+	}
+	rows := h["history"].([]any)
+	if len(rows) != 4 || rows[2].(map[string]any)["text"] != "Yes, mail me." || rows[2].(map[string]any)["text_sha256"] == nil || rows[2].(map[string]any)["note"] != "on paper" {
+		t.Errorf("history %v", rows)
+	}
+}
+
+func TestListsAreMadeChangedAndDeleted(t *testing.T) {
+	n := newNewsletter(t)
+	n.must(422, n.do("POST", "/v1/lists", `{"name":""}`))
+	n.must(422, n.do("POST", "/v1/lists", `{"name":"NEWS"}`))
+	n.must(422, n.do("POST", "/v1/lists", `{"name":"Texts","channel":"sms","double_opt_in":true}`))
+	n.must(422, n.do("POST", "/v1/lists", `{"name":"x","texts":{"xx":"?"}}`))
+	l := n.must(200, n.do("PATCH", "/v1/lists/"+n.list, `{"texts":{"nl":"Ja, graag."}}`))
+	if l["text_version"] != 2.0 || l["name"] != "News" {
+		t.Errorf("changed %v", l)
+	}
+	if l = n.must(200, n.do("PATCH", "/v1/lists/"+n.list, `{"texts":{"nl":"Ja, graag."},"double_opt_in":false}`)); l["text_version"] != 2.0 || l["double_opt_in"] != false {
+		t.Errorf("the same wording is a new version: %v", l)
+	}
+	n.must(422, n.do("PATCH", "/v1/lists/"+n.list, `{"channel":"sms"}`))
+	n.sign("emma@b.example") // single opt-in now
+	n.want("emma@b.example", "subscribed", "subscribed")
+	row := n.must(200, n.do("GET", "/v1/contacts", ""))["contacts"].([]any)[0].(map[string]any)
+	if fmt.Sprint(row["lists"]) != "["+n.list+"]" {
+		t.Errorf("the row has lists %v", row["lists"])
+	}
+	n.must(204, n.do("DELETE", "/v1/lists/"+n.list, ""))
+	n.must(404, n.do("DELETE", "/v1/lists/"+n.list, ""))
+	c := n.must(200, n.do("GET", "/v1/contacts/"+row["id"].(string), ""))
+	if len(c["subscriptions"].([]any)) != 0 {
+		t.Errorf("still on %v", c["subscriptions"])
+	}
+}
+
+func TestSuppressedAddressesByAPI(t *testing.T) {
+	n := newNewsletter(t)
+	n.must(201, n.do("POST", "/v1/contacts", `{"email":"known@b.example","consent":"subscribed"}`))
+	n.must(422, n.do("POST", "/v1/suppressions", `{"emails":["x"]}`))
+	n.must(200, n.do("POST", "/v1/suppressions", `{"emails":["known@b.example","gone@b.example"]}`))
+	n.want("known@b.example", "unsubscribed", "never")
+	got := n.must(200, n.do("POST", "/v1/suppressions/check", `{"emails":["GONE@b.example","known@b.example","free@b.example"]}`))["suppressions"].([]any)
+	for i, want := range []any{"unsubscribed", "unsubscribed", nil} {
+		if r := got[i].(map[string]any)["reason"]; r != want {
+			t.Errorf("address %d: %v, want %v", i, r, want)
+		}
+	}
+	list := n.do("GET", "/v1/suppressions", "").Body.String()
+	if strings.Contains(list, "gone@") || strings.Count(list, `"hash"`) != 1 {
+		t.Errorf("listed %s", list)
+	}
+	if c := n.must(201, n.do("POST", "/v1/contacts", `{"email":"gone@b.example","consent":"subscribed"}`)); c["consent"] != "unsubscribed" {
+		t.Errorf("it came back %v", c["consent"])
+	}
+	ctx := context.Background()
+	for address, want := range map[string]contact.Consent{"bounce@b.example": contact.ConsentBounced, "spam@b.example": contact.ConsentComplained} {
+		why := map[contact.Consent]contact.Suppression{contact.ConsentBounced: contact.SuppressedBounced, contact.ConsentComplained: contact.SuppressedComplained}[want]
+		n.must(201, n.do("POST", "/v1/contacts", `{"email":"`+address+`","consent":"subscribed"}`))
+		n.later(time.Minute)
+		for range 2 {
+			if err := consent.Feedback(ctx, n.book, address, why, "ml_1", n.clock, n.clock); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.want(address, string(want), "never")
+		if rows, _ := n.book.Evidence(ctx, n.find(address).ID); len(rows) != 2 || rows[1].Value("how") != "provider" || rows[1].Value("note") != "ml_1" {
+			t.Errorf("evidence %v", rows)
+		}
+	}
+}
+
+func TestLinksOfMailsCannotBeForgedOrMoved(t *testing.T) {
+	n := newNewsletter(t)
+	n.sign("emma@b.example")
+	link := n.mails(n.find("emma@b.example"))[0]
+	for _, bad := range []string{link[:len(link)-2], link[:len(link)-1] + "!", strings.Replace(link, "bakery", "other1", 1), "/c/bakery-", "/c/x", "/c/bakery-" + strings.Repeat("A", 200)} {
+		for _, method := range []string{"GET", "POST"} {
+			if w := n.visit(method, bad, ""); w.Code != 404 || !strings.Contains(w.Header().Get("Content-Type"), "text/html") {
+				t.Errorf("%s of a broken link: %d", method, w.Code)
+			}
+		}
+	}
+	c := n.find("emma@b.example")
+	if _, err := n.book.Change(context.Background(), c.ID, n.clock, emailTo("new@b.example")); err != nil {
+		t.Fatal(err)
+	}
+	n.visit("POST", link, "") // it went to the other address
+	n.want("new@b.example", "pending", "pending")
+}
+
+func enrich(c *contact.Contact, f contact.Facts, created bool) ([]timeline.Activity, error) {
+	if !created {
+		c.Enrich(f)
+	}
+	return nil, nil
+}
+
+func emailTo(email string) contact.Rule {
+	return func(c *contact.Contact) ([]timeline.Activity, error) {
+		c.Email = email
+		return nil, nil
+	}
+}
