@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/consent"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
@@ -135,7 +136,7 @@ type createNewsletterInput struct{ Body newsletterChange }
 
 func (h contactsAPI) createList(ctx context.Context, c caller, in *createNewsletterInput) (*newsletterAnswer, error) {
 	id, now, out := "list_"+strings.ToLower(rand.Text()[:12]), h.clock.Now(), &newsletterAnswer{}
-	_, err := h.dir.ChangeSite(ctx, c.site.ID, func(s *site.Site) error {
+	err := h.changeLists(ctx, c, func(s *site.Site) error {
 		d, err := consent.AddList(s, id, in.Body.change(), now)
 		out.Body = listOf(d)
 		return err
@@ -150,7 +151,7 @@ type changeNewsletterInput struct {
 
 func (h contactsAPI) changeList(ctx context.Context, c caller, in *changeNewsletterInput) (*newsletterAnswer, error) {
 	out := &newsletterAnswer{}
-	_, err := h.dir.ChangeSite(ctx, c.site.ID, func(s *site.Site) error {
+	err := h.changeLists(ctx, c, func(s *site.Site) error {
 		d, err := consent.ChangeList(s, in.List, in.Body.change())
 		out.Body = listOf(d)
 		return err
@@ -159,8 +160,15 @@ func (h contactsAPI) changeList(ctx context.Context, c caller, in *changeNewslet
 }
 
 func (h contactsAPI) deleteList(ctx context.Context, c caller, in *ListID) (*struct{}, error) {
-	_, err := h.dir.ChangeSite(ctx, c.site.ID, func(s *site.Site) error { return consent.RemoveList(s, in.List) })
+	err := h.changeLists(ctx, c, func(s *site.Site) error { return consent.RemoveList(s, in.List) })
 	return nil, err
+}
+
+func (h contactsAPI) changeLists(ctx context.Context, c caller, rule func(*site.Site) error) error {
+	_, err := h.dir.ChangeSettings(ctx, c.site.ID, func(s *site.Site) (audit.Entry, error) {
+		return audit.Note(c.by, requestID(ctx), h.clock.Now(), audit.SettingsChanged, string(c.site.ID), "lists"), rule(s)
+	})
+	return err
 }
 
 type standingJSON struct {
