@@ -13,6 +13,7 @@
 //	audit log             S#<site>#L                 <ulid>
 //	person                P#<hash of the address>    SITE#<site>, SIGNIN#<hash>, RATE#<limit>
 //	network               N#<hash>                   RATE#<limit>
+//	tag, customer group   S#<site>                   TAG#<tag id>, GROUP#<group id>
 //	slot                  S#<site>#C#<shard>         <contact id>
 //	activity              S#<site>#A#<contact id>    <ulid>
 //	order                 S#<site>#A#<contact id>    ORDER#<source>:<order id>

@@ -42,6 +42,7 @@ const (
 	FieldChannel           Field = "preferred_channel"
 	FieldPhones            Field = "phones" // further phones
 	FieldTags              Field = "tags"
+	FieldGroup             Field = "group" // of customers, by name
 	FieldStatus            Field = "status"
 	FieldConsent           Field = "consent" // to marketing mail; only from a column that says so
 	FieldOptOut            Field = "opt_out" // anything but a no in it is an unsubscription
@@ -158,6 +159,7 @@ var names = map[Field]string{
 	"device":         `device; device type; apparaat; soort apparaat; gerät; gerätetyp; appareil`,
 	"browser":        `browser; navigateur`,
 	"os":             `os; operating system; besturingssysteem; betriebssystem; système d'exploitation`,
+	FieldGroup:       `group`,
 	FieldTags: `tags; tag; tag names; labels; label; keywords; categories; category; group membership; trefwoorden; etiketten;
 		etiket; categorieën; categorie; schlagworte; schlagwörter; stichwörter; kategorien; kategorie; étiquettes; étiquette;
 		mots-clés; catégories; catégorie; libellés`,

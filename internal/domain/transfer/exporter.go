@@ -10,6 +10,7 @@ import (
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/group"
 	"clientele/internal/domain/segment"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/transfer/csv"
@@ -29,7 +30,7 @@ var ExportColumns = []string{
 	"gender", "vat_number", "fiscal_number", "preferred_channel", "street", "street_2", "postcode", "city", "region", "country",
 	"billing_street", "billing_street_2", "billing_postcode", "billing_city", "billing_region", "billing_country",
 	"shipping_street", "shipping_street_2", "shipping_postcode", "shipping_city", "shipping_region", "shipping_country",
-	"status", "tags", "consent", "note", "external_id",
+	"status", "tags", "group", "consent", "note", "external_id",
 	"origin_channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "referrer", "landing_page", "device", "browser", "os",
 	"orders_count", "created_at", "updated_at",
 }
@@ -135,6 +136,13 @@ func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, s si
 		if name == "status" {
 			read[i] = func(c *contact.Contact) string { return s.StatusText(c.Status) }
 		}
+		if name == "group" {
+			groups, err := b.Groups(ctx)
+			if err != nil {
+				return 0, err
+			}
+			read[i] = groupCell(groups)
+		}
 	}
 	all := filter.All()
 	visit := func(c *contact.Contact) error {
@@ -182,11 +190,20 @@ var cells = map[string]func(*contact.Contact) string{
 	"email_2":      func(c *contact.Contact) string { return strings.Join(c.Emails, ";") },
 	"status":       func(c *contact.Contact) string { return string(c.Status) },
 	"tags":         func(c *contact.Contact) string { return JoinTags(c.Tags) },
+	"group":        func(c *contact.Contact) string { return c.Group }, // for filters; a file has the name
 	"consent":      func(c *contact.Contact) string { return string(c.Consent) },
 	"external_id":  func(c *contact.Contact) string { return strings.Join(c.ExternalIDs, ";") },
 	"orders_count": func(c *contact.Contact) string { return strconv.Itoa(c.Figures.Orders) },
 	"created_at":   func(c *contact.Contact) string { return c.CreatedAt.Format(time.RFC3339) },
 	"updated_at":   func(c *contact.Contact) string { return c.UpdatedAt.Format(time.RFC3339) },
+}
+
+func groupCell(groups []group.Group) func(*contact.Contact) string {
+	names := make(map[string]string, len(groups))
+	for _, g := range groups {
+		names[g.ID] = g.Name
+	}
+	return func(c *contact.Contact) string { return names[c.Group] }
 }
 
 // cellOf is how a column is read; all of them are looked up once a file.

@@ -473,7 +473,7 @@ func assign(columns []Column, mapping map[string]string, pol contact.Policy) {
 }
 
 var special = []string{"email", "email_2", "email_3", "name", "last_name_prefix", "house_number", "house_number_suffix",
-	"billing_house_number", "billing_house_number_suffix", "shipping_house_number", "shipping_house_number_suffix", "tags", "status", "consent", "opt_out", "external_id", "birth_date"}
+	"billing_house_number", "billing_house_number_suffix", "shipping_house_number", "shipping_house_number_suffix", "tags", "group", "status", "consent", "opt_out", "external_id", "birth_date"}
 
 // ImportFields are the fields that a column can be mapped to.
 func ImportFields(pol contact.Policy) []string {
@@ -761,9 +761,13 @@ func (im *Importer) rows(ctx context.Context, b Book, s site.Site, j Job, step S
 		return Counts{}, err
 	}
 	defer f.Close()
+	groups, err := groupsByName(ctx, b, j.Columns)
+	if err != nil {
+		return Counts{}, err
+	}
 	r := csv.NewReader(f, csv.Dialect{Comma: j.Comma[0]}, csv.At{Offset: c.Offset, Line: int64(c.FirstLine), Number: 1})
 	w := &rowWorker{
-		layout: layout{columns: j.Columns, country: s.Country, policy: s.Policy(), options: j.Options, source: "import:" + j.ID, at: j.CreatedAt},
+		layout: layout{columns: j.Columns, country: s.Country, policy: s.Policy(), groups: groups, options: j.Options, source: "import:" + j.ID, at: j.CreatedAt},
 		book:   b, job: j, now: im.Clock.Now(), errs: newErrorPart(j),
 	}
 	row := c.FirstRow - 1
@@ -805,6 +809,22 @@ func (im *Importer) rows(ctx context.Context, b Book, s site.Site, j Job, step S
 		}
 	}
 	return w.counts, nil
+}
+
+// groupsByName leads from the folded names of the site's groups to their ids, if
+// the file has a column of them. Of two with one name the older counts.
+func groupsByName(ctx context.Context, b Contacts, columns []Column) (map[string]string, error) {
+	if !slices.ContainsFunc(columns, func(c Column) bool { return c.Field == "group" }) {
+		return nil, nil
+	}
+	groups, err := b.Groups(ctx)
+	out := make(map[string]string, len(groups))
+	for _, g := range groups { // ordered by id, so by age
+		if name := crm.Fold(g.Name); out[name] == "" {
+			out[name] = g.ID
+		}
+	}
+	return out, err
 }
 
 func columnNumber(columns []Column, n int) string {
@@ -937,6 +957,9 @@ func (w *rowWorker) bring(row int, c *contact.Contact, f contact.Facts, isNew bo
 	}
 	if n := c.TagsWith(f.Tags); n > len(c.Tags) && n > w.layout.policy.TagLimit() {
 		return rejected, contact.ErrUnchanged
+	}
+	if opt.Existing == Fill && c.Group != "" {
+		f.Group = ""
 	}
 	if opt.Existing == Fill {
 		c.KeepFilled(&f.Details)

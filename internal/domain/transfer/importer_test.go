@@ -14,6 +14,7 @@ import (
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/group"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/timeline"
 	"clientele/internal/domain/transfer"
@@ -412,6 +413,29 @@ func TestTagsOfAFileKeepToTheSitesLimit(t *testing.T) {
 			t.Errorf("%s: %s %v, %v", email, c.Company, c.Tags, err)
 		}
 	}
+}
+
+// Files know a customer group by its name, both ways.
+func TestGroupsGoOutAndComeInByName(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	ctx := context.Background()
+	g, err := book.PutGroup(ctx, group.Group{ID: "gr_1", Name: "Horeca & Co"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := b.run(book, s, "email,group\na@b.example,HORECA & co\nc@b.example,\nd@b.example,Nobody\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 3, Created: 2, Rejected: 1})
+	if c, err := book.Find(ctx, crm.EmailIdentity("a@b.example")); err != nil || c.Group != g.ID {
+		t.Errorf("in group %q, %v", c.Group, err)
+	}
+	_, file := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_1", Choice: []string{"email", "group"}, Filter: "group = gr_1"})
+	if !strings.Contains(file, "\"a@b.example\",\"Horeca & Co\"") && !strings.Contains(file, "a@b.example,Horeca & Co") || strings.Contains(file, "c@b.example") {
+		t.Errorf("exported %s", file)
+	}
+	s.Plan = "business"
+	j = b.run(book, s, "email,group\nc@b.example,Horeca & Co\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 1, Rejected: 1})
 }
 
 func TestExportOfManyIDs(t *testing.T) {

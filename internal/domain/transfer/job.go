@@ -8,6 +8,7 @@ import (
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/group"
 )
 
 // Kind of a job.
@@ -161,6 +162,9 @@ type Contacts interface {
 	// GetAll reads contacts by id, in their order; what is not there is a contact
 	// without an id. At most 100 ids.
 	GetAll(ctx context.Context, ids []crm.ContactID) ([]contact.Contact, error)
+
+	// Groups lists the customer groups of the site, which files know by name.
+	Groups(ctx context.Context) ([]group.Group, error)
 }
 
 // Book is both.

@@ -8,6 +8,7 @@ import (
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/plan"
 	"clientele/internal/domain/transfer/csv"
 )
 
@@ -25,6 +26,7 @@ type layout struct {
 	country string // of the site
 	policy  contact.Policy
 	options Options
+	groups  map[string]string // ids by folded name
 	source  string
 	at      time.Time
 }
@@ -91,6 +93,15 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 				}
 				f.Tags = contact.AddTag(f.Tags[:len(f.Tags):len(f.Tags)], t)
 			}
+		case "group":
+			id := l.groups[crm.Fold(v)]
+			if id == "" {
+				return reject(fmt.Errorf("there is no customer group of this name; make it first, or leave the column out"))
+			}
+			if err := l.policy.Plan.Needs(plan.Groups); err != nil {
+				return reject(err)
+			}
+			f.Group = id
 		case "status":
 			if s, ok := l.policy.StatusOf(v); ok && l.policy.MayImport(s) {
 				f.Status = s

@@ -13,6 +13,7 @@ import (
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/group"
 	"clientele/internal/domain/transfer"
 	"clientele/internal/local/gencontacts"
 )
@@ -235,5 +236,7 @@ func (b *noBook) Each(_ context.Context, visit func(*contact.Contact) error) err
 	}
 	return nil
 }
+
+func (*noBook) Groups(context.Context) ([]group.Group, error) { return nil, nil }
 
 func (b *noBook) GetAll(context.Context, []crm.ContactID) ([]contact.Contact, error) { return nil, nil }
