@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"clientele/internal/adapter/awscfg"
+	"clientele/internal/adapter/blob"
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/adapter/queue"
 	"clientele/internal/domain/site"
@@ -28,5 +29,9 @@ func build(_ context.Context, getenv func(string) string) (http.Handler, error) 
 	if err != nil {
 		return nil, fmt.Errorf("BULK_QUEUE_URL: %w", err)
 	}
-	return httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, time.Now), nil
+	files, err := blob.Open(cfg, getenv("BUCKET"))
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, files, time.Now), nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func env(t *testing.T) func(string) string {
-	return functiontest.Env(t, "BULK_QUEUE_URL", "http://localhost/1/queue")
+	return functiontest.Env(t, "BUCKET", "files", "BULK_QUEUE_URL", "http://localhost/1/queue")
 }
 
 func TestBuild(t *testing.T) {

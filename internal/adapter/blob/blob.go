@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"clientele/internal/domain/document"
 	"clientele/internal/domain/transfer"
 )
 
@@ -27,7 +28,10 @@ type Bucket struct {
 	name    string
 }
 
-var _ transfer.Files = (*Bucket)(nil)
+var (
+	_ transfer.Files  = (*Bucket)(nil)
+	_ document.Bucket = (*Bucket)(nil)
+)
 
 // Open makes a bucket of its name; no request is made.
 func Open(cfg aws.Config, name string) (*Bucket, error) {
@@ -76,6 +80,33 @@ func (b *Bucket) PresignGet(ctx context.Context, key, filename string, valid tim
 		return "", fmt.Errorf("presigning a download: %w", err)
 	}
 	return req.URL, nil
+}
+
+// PresignFile implements document.Bucket. Without a name the file is shown in the page.
+// The type is ours and not the uploader's.
+func (b *Bucket) PresignFile(ctx context.Context, key, filename, contentType string, valid time.Duration) (string, error) {
+	disposition := "inline"
+	if filename != "" {
+		disposition = "attachment; filename*=UTF-8''" + url.PathEscape(filename)
+	}
+	req, err := b.presign.PresignGetObject(ctx, &s3.GetObjectInput{
+		Bucket: &b.name, Key: &key, ResponseContentDisposition: &disposition, ResponseContentType: &contentType,
+		ResponseCacheControl: aws.String("private, max-age=300"),
+	}, s3.WithPresignExpires(valid))
+	if err != nil {
+		return "", fmt.Errorf("presigning a download: %w", err)
+	}
+	return req.URL, nil
+}
+
+// Remove implements document.Bucket. One that is not there is removed already.
+func (b *Bucket) Remove(ctx context.Context, keys ...string) error {
+	for _, key := range keys {
+		if _, err := b.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: &key}); err != nil {
+			return fmt.Errorf("removing a file: %w", err)
+		}
+	}
+	return nil
 }
 
 // Stat implements transfer.Files.

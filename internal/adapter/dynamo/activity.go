@@ -24,6 +24,46 @@ type activityRecord struct {
 	Ref     string        `json:"r,omitempty"`
 	Changed []string      `json:"c,omitempty"`
 	Values  [][2]string   `json:"v,omitempty"`
+	Entry   *entryRecord  `json:"e,omitempty"`
+}
+
+type entryRecord struct {
+	Title     string           `json:"t,omitempty"`
+	Text      string           `json:"x,omitempty"`
+	Documents []documentRecord `json:"d,omitempty"`
+	EditedAt  int64            `json:"ea,omitempty"`
+	EditedBy  string           `json:"eb,omitempty"`
+	To        string           `json:"to,omitempty"`
+	Mail      string           `json:"m,omitempty"`
+}
+
+type documentRecord struct {
+	ID   string `json:"i"`
+	Name string `json:"n"`
+	Type string `json:"t"`
+	Size int64  `json:"s"`
+}
+
+func packEntry(e *timeline.Entry) *entryRecord {
+	if e == nil {
+		return nil
+	}
+	r := &entryRecord{Title: e.Title, Text: e.Text, EditedAt: micros(e.EditedAt), EditedBy: e.EditedBy, To: e.To, Mail: e.Mail}
+	for _, d := range e.Documents {
+		r.Documents = append(r.Documents, documentRecord(d))
+	}
+	return r
+}
+
+func (r *entryRecord) entry(version int64) *timeline.Entry {
+	if r == nil {
+		return nil
+	}
+	e := &timeline.Entry{Title: r.Title, Text: r.Text, Version: version, EditedAt: fromMicros(r.EditedAt), EditedBy: r.EditedBy, To: r.To, Mail: r.Mail}
+	for _, d := range r.Documents {
+		e.Documents = append(e.Documents, timeline.Document(d))
+	}
+	return e
 }
 
 // newULID sorts by the moment; two of one millisecond sort by chance.
@@ -47,7 +87,7 @@ func activityItem(pk string, a timeline.Activity) (item, error) {
 	if err := named(&a); err != nil {
 		return nil, err
 	}
-	r := activityRecord{At: micros(a.At), Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed}
+	r := activityRecord{At: micros(a.At), Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed, Entry: packEntry(a.Entry)}
 	for _, v := range a.Values {
 		r.Values = append(r.Values, [2]string{v.Name, v.Text})
 	}
@@ -60,6 +100,9 @@ func activityItem(pk string, a timeline.Activity) (item, error) {
 	if a.By != "" { // relay's filter of the stream sees it
 		it["by"] = str(a.By)
 	}
+	if a.Entry != nil {
+		it["n"] = num(a.Entry.Version)
+	}
 	return it, nil
 }
 
@@ -68,7 +111,8 @@ func activityOf(it item) (timeline.Activity, error) {
 	if err := json.Unmarshal([]byte(text(it, "body")), &r); err != nil {
 		return timeline.Activity{}, fmt.Errorf("unpacking activity %s: %w", text(it, "SK"), err)
 	}
-	a := timeline.Activity{ID: text(it, "SK"), At: fromMicros(r.At), Kind: r.Kind, Source: r.Source, By: r.By, Ref: r.Ref, Changed: r.Changed}
+	a := timeline.Activity{ID: text(it, "SK"), At: fromMicros(r.At), Kind: r.Kind, Source: r.Source, By: r.By, Ref: r.Ref, Changed: r.Changed,
+		Entry: r.Entry.entry(number(it, "n"))}
 	for _, v := range r.Values {
 		a.Values = append(a.Values, timeline.Value{Name: v[0], Text: v[1]})
 	}

@@ -310,6 +310,15 @@ func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts 
 
 // Change implements contact.Book.
 func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule contact.Rule) (contact.Contact, error) {
+	return b.changeWith(ctx, id, now, func(_, next *contact.Contact) ([]timeline.Activity, []types.TransactWriteItem, error) {
+		acts, err := rule(next)
+		return acts, nil, err
+	})
+}
+
+// changeWith is Change with a rule that also makes writes of its own, for the same transaction.
+func (b *Book) changeWith(ctx context.Context, id crm.ContactID, now time.Time,
+	rule func(old, next *contact.Contact) ([]timeline.Activity, []types.TransactWriteItem, error)) (contact.Contact, error) {
 	known := suppressions{}
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
@@ -323,7 +332,7 @@ func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule
 		}
 		next := old.Clone()
 		next.UpdatedAt = now
-		acts, err := rule(&next)
+		acts, own, err := rule(&old, &next)
 		if errors.Is(err, contact.ErrUnchanged) {
 			return old, nil
 		}
@@ -336,6 +345,7 @@ func (b *Book) Change(ctx context.Context, id crm.ContactID, now time.Time, rule
 		if err != nil {
 			return old, err
 		}
+		writes = append(writes, own...)
 		err = b.t.commit(ctx, b.site.ID, writes...)
 		var l *lost
 		if !errors.As(err, &l) {

@@ -100,6 +100,13 @@ func dealingKey(id crm.SiteID, c crm.ContactID, ref string) item {
 	return key(activityPK(id, c), dealingPrefix+ref)
 }
 
+// filePrefix sorts behind activities and orders.
+const filePrefix = "UPLOAD#"
+
+func fileKey(id crm.SiteID, c crm.ContactID, file string) item {
+	return key(activityPK(id, c), filePrefix+file)
+}
+
 func submissionPK(id crm.SiteID, form string) string { return sitePK(id) + "#F#" + form }
 
 // outboxPK holds the mails of a site that wait to be sent.

@@ -18,10 +18,14 @@ const onceFor = 24 * time.Hour
 // its effect: there is no lease and no gap. It keeps the contacts' ids and no
 // personal data, so nothing in it outlives an erasure.
 func (b *Book) onceWrite(o *contact.Once, made ...contact.Contact) types.TransactWriteItem {
-	at := made[0].CreatedAt
+	return b.onceMade(o, joinIDs(made), made[0].CreatedAt)
+}
+
+// onceMade is onceWrite for what is not a contact.
+func (b *Book) onceMade(o *contact.Once, made string, at time.Time) types.TransactWriteItem {
 	it := onceKey(b.site.ID, o.Principal, o.Key)
 	expires := at.Add(onceFor).Unix()
-	it["t"], it["sv"], it["hash"], it["contact"], it["ttl"] = str("once"), num(schemaVersion), str(o.Hash), str(joinIDs(made)), num(expires)
+	it["t"], it["sv"], it["hash"], it["contact"], it["ttl"] = str("once"), num(schemaVersion), str(o.Hash), str(made), num(expires)
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName: b.t.name, Item: it,
 		// Time to live deletes late, so the clock decides.
@@ -42,16 +46,12 @@ func (b *Book) replay(ctx context.Context, o *contact.Once) (contact.Contact, bo
 
 // replayAll is replay for a request that may have made several.
 func (b *Book) replayAll(ctx context.Context, o *contact.Once) ([]contact.Contact, bool, error) {
-	it, err := b.t.get(ctx, b.site.ID, onceKey(b.site.ID, o.Principal, o.Key))
-	if err != nil || it == nil {
+	ids, err := b.madeBy(ctx, o)
+	if ids == "" || err != nil {
 		return nil, false, err
 	}
-	if text(it, "hash") != o.Hash {
-		return nil, false, crm.Errorf(crm.KeyReused,
-			"this Idempotency-Key was used for another request in the last 24 hours; take a new key for a new request")
-	}
 	var made []contact.Contact
-	for _, id := range strings.Fields(text(it, "contact")) {
+	for _, id := range strings.Fields(ids) {
 		c, err := b.Get(ctx, crm.ContactID(id))
 		if crm.CodeOf(err) == crm.NotFound {
 			err = crm.Errorf(crm.Gone, "a contact that this request made was deleted since; take a new Idempotency-Key to make it again")
@@ -62,4 +62,18 @@ func (b *Book) replayAll(ctx context.Context, o *contact.Once) ([]contact.Contac
 		made = append(made, c)
 	}
 	return made, true, nil
+}
+
+// madeBy is what an earlier request with the key made, as onceMade was told; "" if
+// there was none.
+func (b *Book) madeBy(ctx context.Context, o *contact.Once) (string, error) {
+	it, err := b.t.get(ctx, b.site.ID, onceKey(b.site.ID, o.Principal, o.Key))
+	if err != nil || it == nil {
+		return "", err
+	}
+	if text(it, "hash") != o.Hash {
+		return "", crm.Errorf(crm.KeyReused,
+			"this Idempotency-Key was used for another request in the last 24 hours; take a new key for a new request")
+	}
+	return text(it, "contact"), nil
 }

@@ -73,6 +73,7 @@ type bodyRecord struct {
 	Revenue  map[string]int64        `json:"or,omitempty"`
 	Counts   map[string]int          `json:"on,omitempty"`
 	Open     []string                `json:"rq,omitempty"`
+	Avatar   string                  `json:"av,omitempty"`
 	FirstAt  int64                   `json:"of,omitempty"`
 	LastAt   int64                   `json:"ol,omitempty"`
 	Source   string                  `json:"so,omitempty"`
@@ -283,7 +284,7 @@ func pack(c *contact.Contact) (packed, error) {
 	}
 	r.Visit = packVisit(c.Origin.Visit)
 	r.Group, r.Merged, r.By = c.Group, c.Merged, c.Origin.By
-	r.Counts, r.Open = c.Figures.Counts, c.Open
+	r.Counts, r.Open, r.Avatar = c.Figures.Counts, c.Open, c.Avatar
 	if len(c.Stamps) > 0 {
 		r.Stamps = make(map[string]stamp, len(c.Stamps))
 		for k, v := range c.Stamps {
@@ -392,7 +393,7 @@ func contactOf(it item) (c contact.Contact, ok bool, err error) {
 		c.Firsts[e] = fromMicros(at)
 	}
 	c.Group, c.Merged, c.Origin.By = r.Group, r.Merged, r.By
-	c.Figures.Counts, c.Open = r.Counts, r.Open
+	c.Figures.Counts, c.Open, c.Avatar = r.Counts, r.Open, r.Avatar
 	unpackConsents(&r, &c)
 	if len(r.Stamps) > 0 {
 		c.Stamps = make(map[string]contact.Stamp, len(r.Stamps))

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -43,28 +42,27 @@ func (b *Book) Timeline(ctx context.Context, id crm.ContactID, q timeline.Query)
 			due = false
 			if q.Wants(made) {
 				if len(acts) == q.Limit {
-					return acts, acts[q.Limit-1].ID, nil
+					return acts, acts[q.Limit-1].ID, b.annotate(ctx, &c, acts)
 				}
 				acts = append(acts, made)
 			}
 		}
 		if it == nil {
-			return acts, "", nil
+			return acts, "", b.annotate(ctx, &c, acts)
 		}
 		a, err := activityOf(it)
 		if err != nil {
 			return nil, "", err
 		}
 		if looked == timeline.MaxLooked {
-			return acts, r.before, nil
+			return acts, r.before, b.annotate(ctx, &c, acts)
 		}
 		if !q.Wants(a) {
 			continue
 		}
 		if len(acts) == q.Limit {
-			return acts, acts[q.Limit-1].ID, nil
+			return acts, acts[q.Limit-1].ID, b.annotate(ctx, &c, acts)
 		}
-		a.Open = slices.Contains(c.Open, a.ID)
 		acts = append(acts, a)
 	}
 }

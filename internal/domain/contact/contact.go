@@ -32,6 +32,7 @@ type Contact struct {
 	Firsts       map[Event]time.Time // when each was first seen
 	Tags         []string
 	Group        string  // id of the customer group, at most one
+	Avatar       string  // id of the file with their picture, see document
 	Consent      Consent // to e-mail
 	Figures      Figures
 	Open         []string // ids of the requests that nobody has seen to, oldest first

@@ -31,7 +31,7 @@ var Roles = []Role{Owner, Manager, Viewer}
 
 var roleScopes = map[Role][]site.Scope{
 	Owner:   site.Scopes,
-	Manager: {site.ContactsRead, site.ContactsWrite, site.ContactsImport, site.ContactsExport, site.Settings},
+	Manager: {site.ContactsRead, site.ContactsWrite, site.MessagesSend, site.ContactsImport, site.ContactsExport, site.Settings},
 	Viewer:  {site.ContactsRead},
 }
 
@@ -86,7 +86,7 @@ func (m Member) Scopes() []site.Scope {
 
 // Actor is the member as the one who asks, with one of their sessions.
 func (m Member) Actor(session string) site.Actor {
-	a := site.Actor{ID: m.ID, Name: m.Name, Kind: site.ByMember, Scopes: m.Scopes(), Owner: m.Role == Owner, Session: session}
+	a := site.Actor{ID: m.ID, Name: m.Name, Kind: site.ByMember, Scopes: m.Scopes(), Owner: m.Role == Owner, Session: session, Email: m.Email}
 	if a.Name == "" {
 		a.Name = m.Email
 	}

@@ -38,6 +38,14 @@ func PerMinute(calls int) Limit {
 	return Limit{Name: "default", Burst: calls, Window: time.Minute, Free: min(20, calls/30), Block: max(1, calls/30)}
 }
 
+// MessagesPerDay is how many messages a site's members may write to contacts in a day.
+const MessagesPerDay = 500
+
+// Messages is the limit of a whole site; every message asks the store.
+func Messages() Limit {
+	return Limit{Name: "messages", Burst: MessagesPerDay, Window: 24 * time.Hour, Block: 1}
+}
+
 // each is the time in which one call comes back.
 func (l Limit) each() time.Duration { return l.Window / time.Duration(l.Burst) }
 

@@ -8,6 +8,7 @@ type Scope string
 const (
 	ContactsRead   Scope = "contacts.read"
 	ContactsWrite  Scope = "contacts.write" // also deleting and merging
+	MessagesSend   Scope = "messages.send"  // write to contacts in the name of the site
 	ContactsImport Scope = "contacts.import"
 	ContactsExport Scope = "contacts.export"
 	Prices         Scope = "prices.read" // what a contact's group pays: for shops
@@ -19,7 +20,7 @@ const (
 )
 
 // Scopes lists all of them.
-var Scopes = []Scope{ContactsRead, ContactsWrite, ContactsImport, ContactsExport, Prices, Settings, Members, Keys, Audit, Impersonate}
+var Scopes = []Scope{ContactsRead, ContactsWrite, MessagesSend, ContactsImport, ContactsExport, Prices, Settings, Members, Keys, Audit, Impersonate}
 
 // ActorKind is what sort of credential somebody came with.
 type ActorKind string
@@ -39,6 +40,7 @@ type Actor struct {
 	Owner  bool // a member who owns the site
 	// Session is the id of the session that a member came with.
 	Session string
+	Email   string // a member's, proved at the invitation; empty for others
 }
 
 // May reports whether the actor has a permission.

@@ -44,6 +44,8 @@ type Activity struct {
 	Ref     string   // what it is about, for example an order's "source:id"
 	Changed []string // names of fields that changed
 	Values  []Value  // what was said, in its order
+	Entry   *Entry   // of a note or a message: what a member wrote
+	Pinned  bool     // known when read, never kept here
 	Open    bool     // a request that nobody has seen to; known when read, never kept here
 	// Once: the id was given, and where it is there already, what this activity tells
 	// of was done before; see contact.Book.Change.

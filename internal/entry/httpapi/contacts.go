@@ -17,6 +17,7 @@ import (
 	"clientele/internal/domain/consent"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/document"
 	"clientele/internal/domain/group"
 	"clientele/internal/domain/order"
 	"clientele/internal/domain/site"
@@ -32,13 +33,15 @@ type ContactBook interface {
 	contact.Batch
 	consent.Book
 	mergeBook
+	entryBook
+	fileBook
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }
 
 // Contacts is the API for contacts, and the OpenAPI description of the whole API.
-func Contacts(dir Sites, open func(site.Site) ContactBook, jobs bulk.Queue, clock crm.Clock) http.Handler {
-	h := contactsAPI{dir, open, jobs, clock, &usages{}}
+func Contacts(dir Sites, open func(site.Site) ContactBook, jobs bulk.Queue, files document.Bucket, clock crm.Clock) http.Handler {
+	h := contactsAPI{dir, open, jobs, files, clock, &usages{}}
 	many := serve(dir, clock, maxManyIDs, func(a huma.API) { addBulk(a, h) })
 	mux := http.NewServeMux()
 	mux.Handle("/", serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, h) }))
@@ -52,6 +55,7 @@ type contactsAPI struct {
 	dir   Sites
 	open  func(site.Site) ContactBook
 	jobs  bulk.Queue
+	files document.Bucket
 	clock crm.Clock
 	used  *usages
 }
@@ -134,6 +138,7 @@ type contactJSON struct {
 	Revenue          []moneyJSON        `json:"revenue" nullable:"false" doc:"One sum a currency, refunds taken off"`
 	FirstOrderAt     *time.Time         `json:"first_order_at,omitempty"`
 	LastOrderAt      *time.Time         `json:"last_order_at,omitempty"`
+	Avatar           string             `json:"avatar,omitempty" doc:"Where their picture is" example:"/v1/contacts/ct_0123456789abcdefghjkmnpqrs/avatar"`
 	Origin           originJSON         `json:"origin"`
 	Locked           *lockJSON          `json:"locked,omitempty" doc:"There if details were edited by hand; orders and forms then leave them, and what they say is an offer"`
 	Merged           []crm.ContactID    `json:"merged" nullable:"false" doc:"Contacts that went into this one; their ids lead here"`
@@ -262,6 +267,8 @@ func addContacts(api huma.API, h contactsAPI) {
 	addAddresses(api, h)
 	addConsents(api, h)
 	addTimeline(api, h)
+	addEntries(api, h)
+	addFiles(api, h)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-submissions", Method: http.MethodGet, Path: "/v1/forms/{form}/submissions", Tags: []string{"Forms"},
 		Summary:     "Submissions that are kept under a form",
@@ -462,6 +469,9 @@ func answer(c contact.Contact, pol contact.Policy) *contactAnswer {
 		j.Revenue = append(j.Revenue, moneyJSON{n, cur})
 	}
 	slices.SortFunc(j.Revenue, func(a, b moneyJSON) int { return strings.Compare(a.Currency, b.Currency) })
+	if c.Avatar != "" {
+		j.Avatar = "/v1/contacts/" + string(c.ID) + "/avatar"
+	}
 	j.Locked, j.Custom = lockOf(&c, pol), customOf(&c, pol)
 	return &contactAnswer{ETag: etag(c.Version), Body: j}
 }

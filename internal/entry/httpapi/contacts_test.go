@@ -28,6 +28,7 @@ type shop struct {
 	table *dynamo.Table
 	id    crm.SiteID
 	jobs  *bulkkit.Queue
+	files pail
 }
 
 type siteSettings = site.Site
@@ -55,9 +56,9 @@ func shopOn(t *testing.T, table *dynamo.Table, s site.Site, scopes ...site.Scope
 	if err := table.PutKey(context.Background(), s.ID, site.Key{ID: fmt.Sprint("key_", len(scopes)), Hash: site.Hash(key), Scopes: scopes}); err != nil {
 		t.Fatal(err)
 	}
-	jobs := &bulkkit.Queue{}
-	api := httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, time.Now)
-	return &shop{t, api, key, table.Book(s), table, s.ID, jobs}
+	jobs, files := &bulkkit.Queue{}, pail{}
+	api := httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, files, time.Now)
+	return &shop{t, api, key, table.Book(s), table, s.ID, jobs, files}
 }
 
 func (s *shop) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {

@@ -48,7 +48,7 @@ func newOffice(t *testing.T) *office {
 	}
 	clock := func() time.Time { return o.now }
 	o.api = httpapi.Site(o.store, clock, "https://app.example.com/")
-	o.book = httpapi.Contacts(o.store.Table, func(s site.Site) httpapi.ContactBook { return o.store.Book(s) }, nil, clock)
+	o.book = httpapi.Contacts(o.store.Table, func(s site.Site) httpapi.ContactBook { return o.store.Book(s) }, nil, nil, clock)
 	return o
 }
 

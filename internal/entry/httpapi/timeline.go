@@ -53,6 +53,8 @@ type activityJSON struct {
 	Ref     string        `json:"ref,omitempty" doc:"What it is about, for example an order's source:id"`
 	Changed []string      `json:"changed,omitempty" doc:"Names of the fields that changed"`
 	Open    bool          `json:"open,omitempty" doc:"A request that nobody has answered or marked as done"`
+	Pinned  bool          `json:"pinned,omitempty"`
+	Entry   *writtenJSON  `json:"entry,omitempty" doc:"Of a note or a message: what a member wrote"`
 	Values  []valueJSON   `json:"values,omitempty" doc:"What was said, in its order"`
 }
 
@@ -64,7 +66,8 @@ type valueJSON struct {
 func activities(acts []timeline.Activity) []activityJSON {
 	out := make([]activityJSON, len(acts))
 	for i, a := range acts {
-		out[i] = activityJSON{ID: a.ID, At: a.At, Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed, Open: a.Open}
+		out[i] = activityJSON{ID: a.ID, At: a.At, Kind: a.Kind, Source: a.Source, By: a.By, Ref: a.Ref, Changed: a.Changed, Open: a.Open,
+			Pinned: a.Pinned, Entry: entryOf(a.Entry)}
 		for _, v := range a.Values {
 			out[i].Values = append(out[i].Values, valueJSON(v))
 		}
@@ -78,6 +81,8 @@ type timelineInput struct {
 	Kind  []string  `query:"kind,explode" maxItems:"20" doc:"Entries of this kind; several times for several kinds" example:"order"`
 	Since time.Time `query:"since" doc:"Entries of this moment or later"`
 	Until time.Time `query:"until" doc:"Entries before this moment"`
+
+	OnlyPinned bool `query:"pinned" doc:"true gives the pinned entries alone, in pinned"`
 }
 
 // list names what is asked for, so that a cursor fits no other filter.
@@ -113,6 +118,7 @@ func kindNames() []string {
 
 type timelineAnswer struct {
 	Body struct {
+		Pinned     []activityJSON `json:"pinned,omitempty" doc:"On the first page: the entries that are pinned, as far as they are asked for. They stand in activities as well"`
 		Activities []activityJSON `json:"activities" nullable:"false"`
 		NextCursor string         `json:"next_cursor" doc:"Empty on the last page"`
 	}
@@ -126,11 +132,23 @@ func (h contactsAPI) timeline(ctx context.Context, c caller, in *timelineInput) 
 	if q.After, err = c.site.OpenCursor(in.list(), in.Cursor); err != nil {
 		return nil, err
 	}
-	acts, next, err := h.open(c.site).Timeline(ctx, crm.ContactID(in.ID), q)
+	b, out := h.open(c.site), &timelineAnswer{}
+	out.Body.Activities = []activityJSON{}
+	if in.Cursor == "" {
+		pinned, err := b.Pinned(ctx, crm.ContactID(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		pinned = slices.DeleteFunc(pinned, func(a timeline.Activity) bool { return !q.Wants(a) })
+		out.Body.Pinned = activities(pinned)
+	}
+	if in.OnlyPinned {
+		return out, nil
+	}
+	acts, next, err := b.Timeline(ctx, crm.ContactID(in.ID), q)
 	if err != nil {
 		return nil, err
 	}
-	out := &timelineAnswer{}
 	out.Body.Activities = activities(acts)
 	out.Body.NextCursor = c.site.SealCursor(in.list(), next)
 	return out, nil

@@ -1,0 +1,323 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"clientele/internal/domain/crm"
+	"clientele/internal/domain/document"
+	"clientele/internal/domain/mail"
+	"clientele/internal/domain/site"
+	"clientele/internal/domain/transfer"
+	"clientele/internal/test/dynamotest"
+)
+
+// pail keeps files in memory, for what S3 has no part in; the end-to-end tests use S3.
+type pail map[string][]byte
+
+func (p pail) PresignPut(_ context.Context, key string, size int64, _ time.Duration) (transfer.Upload, error) {
+	return transfer.Upload{Method: "PUT", URL: "https://files.example/" + key, Headers: map[string]string{"Content-Length": fmt.Sprint(size)}}, nil
+}
+
+func (p pail) PresignFile(_ context.Context, key, name, kind string, _ time.Duration) (string, error) {
+	return "https://files.example/" + key + "?name=" + url.QueryEscape(name) + "&type=" + url.QueryEscape(kind), nil
+}
+
+func (p pail) Stat(_ context.Context, key string) (int64, string, error) {
+	if _, ok := p[key]; !ok {
+		return 0, "", transfer.ErrNoFile
+	}
+	return int64(len(p[key])), "etag", nil
+}
+
+func (p pail) Read(_ context.Context, key, _ string, _, _ int64) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(p[key])), nil
+}
+
+func (p pail) Put(_ context.Context, key, _ string, body []byte) error {
+	p[key] = body
+	return nil
+}
+
+func (p pail) Remove(_ context.Context, keys ...string) error {
+	for _, k := range keys {
+		delete(p, k)
+	}
+	return nil
+}
+
+// upload announces a document and sends it; its id.
+func (s *shop) upload(at, name, content string) string {
+	s.t.Helper()
+	f := s.must(201, s.do("POST", at+"/documents", fmt.Sprintf(`{"name":%q,"size":%d}`, name, len(content))))
+	s.files[strings.TrimPrefix(f["upload"].(map[string]any)["url"].(string), "https://files.example/")] = []byte(content)
+	return f["id"].(string)
+}
+
+func (s *shop) emma() (at string) {
+	s.t.Helper()
+	return "/v1/contacts/" + s.must(201, s.do("POST", "/v1/contacts", `{"email":"emma@b.example","first_name":"Emma"}`))["id"].(string)
+}
+
+const paper = "%PDF-1.7 …"
+
+func TestTheLifeOfANote(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	doc := s.upload(at, "Sketch.PDF", paper)
+	s.must(422, s.do("POST", at+"/entries", fmt.Sprintf(`{"title":"x","documents":[%q]}`, doc))) // not complete
+	done := s.must(200, s.do("POST", at+"/documents/"+doc+"/complete", ""))
+	if done["state"] != "ready" || done["type"] != "application/pdf" || len(done["sha256"].(string)) != 64 {
+		t.Errorf("complete: %v", done)
+	}
+	body := fmt.Sprintf(`{"title":"Called","text":"She wants **three** tiers.\n<script>alert(1)</script>","documents":[%q],"at":"2026-03-01T10:00:00Z"}`, doc)
+	w := s.do("POST", at+"/entries", body, "Idempotency-Key", "k1")
+	made := s.must(201, w)
+	e := made["entry"].(map[string]any)
+	if made["kind"] != "note" || made["at"] != "2026-03-01T10:00:00Z" || made["by"] == "" || w.Header().Get("ETag") != `"1"` ||
+		!strings.HasPrefix(e["html"].(string), "<p>She wants <strong>three</strong> tiers.") || strings.Contains(e["html"].(string), "script") ||
+		fmt.Sprint(e["documents"]) != fmt.Sprintf("[map[id:%s name:Sketch.PDF size:%d type:application/pdf]]", doc, len(paper)) {
+		t.Errorf("made %v", made)
+	}
+	again := s.do("POST", at+"/entries", body, "Idempotency-Key", "k1")
+	if s.must(201, again)["id"] != made["id"] || again.Header().Get("Idempotency-Replayed") != "true" {
+		t.Errorf("repeated: %s", again.Body)
+	}
+	s.must(422, s.do("POST", at+"/entries", `{"title":"other"}`, "Idempotency-Key", "k1"))
+	s.must(422, s.do("POST", at+"/entries", fmt.Sprintf(`{"title":"thief","documents":[%q]}`, doc)))
+	here := w.Header().Get("Location")
+	s.must(428, s.do("PATCH", here, `{"title":"x"}`))
+	s.must(412, s.do("PATCH", here, `{"title":"x"}`, "If-Match", `"9"`))
+	s.must(422, s.do("PATCH", here, `{"title":null,"text":""}`, "If-Match", `"1"`))
+	changed := s.must(200, s.do("PATCH", here, `{"title":"Called back"}`, "If-Match", `"1"`))["entry"].(map[string]any)
+	if changed["title"] != "Called back" || changed["version"] != 2.0 || changed["edited_by"] != made["by"] || len(changed["documents"].([]any)) != 1 {
+		t.Errorf("changed %v", changed)
+	}
+	if same := s.must(200, s.do("PATCH", here, `{"title":"Called back"}`, "If-Match", `"2"`))["entry"].(map[string]any); same["version"] != 2.0 {
+		t.Errorf("a change of nothing made version %v", same["version"])
+	}
+	if v := s.must(200, s.do("GET", at, ""))["version"]; v != 1.0 {
+		t.Errorf("a note made version %v of the contact", v)
+	}
+	link := s.do("GET", at+"/documents/"+doc, "")
+	if to := link.Header().Get("Location"); link.Code != 303 || !strings.Contains(to, "/documents/bakery/") || !strings.Contains(to, "name=Sketch.PDF") || !strings.Contains(to, "type=application%2Fpdf") {
+		t.Errorf("a document is at %d %s", link.Code, to)
+	}
+	s.must(409, s.do("DELETE", at+"/documents/"+doc, ""))
+
+	s.must(204, s.do("POST", here+"/pin", ""))
+	s.must(204, s.do("POST", here+"/pin", ""))
+	page := s.must(200, s.do("GET", at+"/timeline?limit=1", ""))
+	if p := page["pinned"].([]any); len(p) != 1 || p[0].(map[string]any)["id"] != made["id"] || p[0].(map[string]any)["pinned"] != true {
+		t.Errorf("pinned are %v", p)
+	}
+	if only := s.must(200, s.do("GET", at+"/timeline?pinned=true&kind=form", "")); only["pinned"] != nil || len(only["activities"].([]any)) != 0 {
+		t.Errorf("of the forms pinned are %v", only)
+	}
+	s.must(204, s.do("POST", here+"/unpin", ""))
+
+	if n := len(s.must(200, s.do("PATCH", here, `{"documents":[]}`, "If-Match", `"2"`))["entry"].(map[string]any)["documents"].([]any)); n != 0 {
+		t.Errorf("%d documents are left", n)
+	}
+	s.must(404, s.do("GET", at+"/documents/"+doc, ""))
+	s.must(412, s.do("DELETE", here, "", "If-Match", `"2"`))
+	s.must(204, s.do("DELETE", here, "", "If-Match", `"3"`))
+	s.must(404, s.do("GET", here, ""))
+	s.must(410, s.do("POST", at+"/entries", body, "Idempotency-Key", "k1"))
+}
+
+func TestWhatTheSystemWroteStays(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	id := s.submit(time.Now(), "email", "emma@b.example", "message", "hello there")
+	s.must(409, s.do("PATCH", at+"/entries/"+id, `{"title":"x"}`, "If-Match", `"1"`))
+	s.must(409, s.do("DELETE", at+"/entries/"+id, "", "If-Match", `"1"`))
+	s.must(204, s.do("POST", at+"/entries/"+id+"/pin", ""))
+	for _, nothing := range []string{"01JD9Z8B6RQ7XKQ1M0V4T2C5YE", "PINS", "ORDER%23shop:1", "created"} {
+		s.must(404, s.do("GET", at+"/entries/"+nothing, ""))
+	}
+	for _, body := range []string{`{}`, `{"title":"a\nb"}`, `{"title":"` + strings.Repeat("x", 201) + `"}`, `{"text":"` + strings.Repeat("x", 20_001) + `"}`,
+		`{"title":"x","at":"2126-01-01T00:00:00Z"}`, `{"title":"x","documents":["doc_01jd9z8b6rq7xkq1m0v4t2c5ye"]}`, `{"title":"x","documents":["../x"]}`} {
+		s.must(422, s.do("POST", at+"/entries", body))
+	}
+	for i := range 10 {
+		made := s.must(201, s.do("POST", at+"/entries", fmt.Sprintf(`{"title":"%d"}`, i)))
+		want := 204
+		if i == 9 { // with the submission ten are pinned
+			want = 409
+		}
+		s.must(want, s.do("POST", at+"/entries/"+made["id"].(string)+"/pin", ""))
+	}
+}
+
+func TestADocumentIsWhatItSays(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	for _, name := range []string{"x.html", "x.svg", "x.exe", "x.docm", "x", ".pdf", strings.Repeat("x", 300) + ".pdf"} {
+		s.must(422, s.do("POST", at+"/documents", fmt.Sprintf(`{"name":%q,"size":1}`, name)))
+	}
+	s.must(422, s.do("POST", at+"/documents", `{"name":"x.pdf","size":10485761}`))
+	none := s.must(201, s.do("POST", at+"/documents", `{"name":"x.pdf","size":10}`))["id"].(string)
+	s.must(409, s.do("POST", at+"/documents/"+none+"/complete", ""))
+	s.must(409, s.do("GET", at+"/documents/"+none, ""))
+	for name, content := range map[string]string{
+		"page.pdf": "<html>%PDF-1.7", "x.png": "\xff\xd8\xff\xe0", "x.txt": "<svg onload=alert(1)>", "y.txt": " \n<!doctype html>", "z.csv": "a\x00b",
+		"x.docx": "PK\x03\x04", "x.doc": paper, "x.odt": "mimetype",
+	} {
+		id := s.upload(at, name, content)
+		s.must(422, s.do("POST", at+"/documents/"+id+"/complete", ""))
+		s.must(404, s.do("GET", at+"/documents/"+id, ""))
+	}
+	if len(s.files) != 0 {
+		t.Errorf("%d refused files are left", len(s.files))
+	}
+	name := "../a/b\\<\"Ré\u202esumé\".txt"
+	id := s.upload(at, name, "naïve")
+	if f := s.must(200, s.do("POST", at+"/documents/"+id+"/complete", "")); f["name"] != "Résumé.txt" {
+		t.Errorf("%q is kept as %q", name, f["name"])
+	}
+	s.must(200, s.do("POST", at+"/documents/"+id+"/complete", ""))
+	s.must(204, s.do("DELETE", at+"/documents/"+id, ""))
+	s.must(404, s.do("GET", at+"/documents/"+id, ""))
+}
+
+func TestFilesAndEntriesAreOfTheirContactAlone(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	doc := s.upload(at, "a.txt", "hello")
+	s.must(200, s.do("POST", at+"/documents/"+doc+"/complete", ""))
+	note := s.must(201, s.do("POST", at+"/entries", `{"title":"x"}`))["id"].(string)
+	bob := "/v1/contacts/" + s.must(201, s.do("POST", "/v1/contacts", `{"email":"bob@b.example"}`))["id"].(string)
+	s.must(404, s.do("GET", bob+"/documents/"+doc, ""))
+	s.must(404, s.do("GET", bob+"/entries/"+note, ""))
+	s.must(404, s.do("DELETE", bob+"/entries/"+note, "", "If-Match", "*"))
+	s.must(422, s.do("POST", bob+"/entries", fmt.Sprintf(`{"title":"x","documents":[%q]}`, doc)))
+	other := shopOn(t, s.table, dynamotest.Site(t, s.table, "garage"), site.Scopes...)
+	other.must(404, other.do("GET", at+"/documents/"+doc, ""))
+	other.must(404, other.do("POST", at+"/entries", `{"title":"x"}`))
+
+	// Who answers for another's timeline answers for their files.
+	ids := []crm.ContactID{crm.ContactID(strings.TrimPrefix(at, "/v1/contacts/"))}
+	files, err := s.book.Files(t.Context(), ids)
+	if err != nil || len(files) != 1 || files[0].ID != doc || files[0].State != document.Ready {
+		t.Errorf("the files of a contact are %v, %v", files, err)
+	}
+}
+
+func TestAPictureOfAContact(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	s.must(404, s.do("GET", at+"/avatar", ""))
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewNRGBA(image.Rect(0, 0, 30, 40))); err != nil {
+		t.Fatal(err)
+	}
+	send := func(content []byte) (id string) {
+		f := s.must(201, s.do("POST", at+"/avatar", fmt.Sprintf(`{"size":%d}`, len(content))))
+		s.files[strings.TrimPrefix(f["upload"].(map[string]any)["url"].(string), "https://files.example/")] = content
+		return f["id"].(string)
+	}
+	s.must(422, s.do("POST", at+"/avatar/complete", fmt.Sprintf(`{"id":%q}`, send([]byte("<svg/>")))))
+	s.must(422, s.do("POST", at+"/avatar", `{"size":5242881}`))
+	doc := s.upload(at, "a.txt", "hello")
+	s.must(404, s.do("POST", at+"/avatar/complete", fmt.Sprintf(`{"id":%q}`, doc)))
+	delete(s.files, "documents/bakery/"+strings.TrimPrefix(at, "/v1/contacts/")+"/"+doc)
+	var first string
+	for i := range 2 {
+		id := send(b.Bytes())
+		for range 2 { // told twice
+			k := s.must(200, s.do("POST", at+"/avatar/complete", fmt.Sprintf(`{"id":%q}`, id)))
+			if k["avatar"] != at+"/avatar" || k["version"] != float64(i+2) {
+				t.Errorf("with a picture: %v, version %v", k["avatar"], k["version"])
+			}
+		}
+		for _, size := range []string{"", "?size=96"} {
+			w := s.do("GET", at+"/avatar"+size, "")
+			to, _ := url.Parse(w.Header().Get("Location"))
+			content, ok := s.files[strings.TrimPrefix(to.Path, "/")]
+			if w.Code != 303 || !ok || to.Query().Get("type") != "image/png" || to.Query().Get("name") != "" {
+				t.Errorf("the picture is at %d %s (%d bytes)", w.Code, to, len(content))
+			}
+		}
+		if first == "" {
+			first = id
+		}
+	}
+	if n := len(s.files); n != 4 { // two sizes of two pictures; the first go with their record
+		t.Errorf("%d files", n)
+	}
+	if _, err := s.book.GetFile(t.Context(), crm.ContactID(strings.TrimPrefix(at, "/v1/contacts/")), first); crm.CodeOf(err) != crm.NotFound {
+		t.Errorf("the first picture's record: %v", err)
+	}
+	s.must(204, s.do("DELETE", at+"/avatar", ""))
+	s.must(404, s.do("GET", at+"/avatar", ""))
+}
+
+func TestAMessageGoesOutOnceWithItsEntry(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	s.submit(time.Now(), "email", "emma@b.example", "message", "is there bread?")
+	doc := s.upload(at, "a.txt", "hello")
+	s.must(200, s.do("POST", at+"/documents/"+doc+"/complete", ""))
+	body := fmt.Sprintf(`{"subject":"Your cake","text":"Dear **Emma**,\n\nsee https://b.example.","documents":[%q]}`, doc)
+	s.must(400, s.do("POST", at+"/messages", body))
+	w := s.do("POST", at+"/messages", body, "Idempotency-Key", "k1")
+	made := s.must(201, w)
+	e := made["entry"].(map[string]any)
+	if made["kind"] != "mail" || e["to"] != "emma@b.example" || e["state"] != "waiting" || e["title"] != "Your cake" {
+		t.Errorf("sent %v", made)
+	}
+	if again := s.do("POST", at+"/messages", body, "Idempotency-Key", "k1"); s.must(201, again)["id"] != made["id"] || again.Header().Get("Idempotency-Replayed") != "true" {
+		t.Errorf("repeated: %s", again.Body)
+	}
+	message := mail.Derive(strings.TrimPrefix(at, "/v1/contacts/"), made["id"].(string))
+	m, waits, err := s.table.Take(t.Context(), s.id, message, time.Now(), time.Now().Add(time.Minute))
+	if err != nil || !waits {
+		t.Fatalf("the mail does not wait: %v", err)
+	}
+	if m.To.Email != "emma@b.example" || m.To.Name != "Emma" || m.ReplyTo.Email != "" || m.Values["subject"] != "Your cake" ||
+		m.Values["text"] != "Dear Emma,\n\nsee https://b.example." || len(m.Attachments) != 1 ||
+		m.Attachments[0].Key != "documents/bakery/"+strings.TrimPrefix(at, "/v1/contacts/")+"/"+doc {
+		t.Errorf("the mail is %+v", m)
+	}
+	if f := s.must(200, s.do("GET", at+"/figures", "")); f["open_requests"] != 0.0 {
+		t.Errorf("after an answer %v requests are open", f["open_requests"])
+	}
+	here := w.Header().Get("Location")
+	for _, o := range []mail.Outcome{{State: mail.Refused, Reason: "the address is none", At: time.Now()}, {State: mail.Sent, At: time.Now()}} {
+		if o.State == mail.Sent { // a second message
+			w := s.do("POST", at+"/messages", `{"subject":"x","text":"y"}`, "Idempotency-Key", "k9")
+			here = w.Header().Get("Location")
+			message = mail.Derive(strings.TrimPrefix(at, "/v1/contacts/"), s.must(201, w)["id"].(string))
+		}
+		if err := s.table.Close(t.Context(), s.id, message, o); err != nil {
+			t.Fatal(err)
+		}
+		want := "failed refused: the address is none"
+		if o.State == mail.Sent {
+			want = "sent <nil>"
+		}
+		e := s.must(200, s.do("GET", here, ""))["entry"].(map[string]any)
+		if got := fmt.Sprint(e["state"], " ", e["reason"]); got != want {
+			t.Errorf("the entry says %q, want %q", got, want)
+		}
+	}
+	s.must(409, s.do("PATCH", here, `{"title":"x"}`, "If-Match", `"1"`))
+	s.must(409, s.do("DELETE", here, "", "If-Match", `"1"`))
+	for _, body := range []string{`{"subject":"","text":"x"}`, `{"subject":"x","text":" "}`, `{"subject":"x","text":"y","to":"bob@b.example"}`,
+		`{"subject":"x","text":"y","reply_to":"me"}`, `{"subject":"x","text":"y","reply_to":"boss@bank.example"}`, fmt.Sprintf(`{"subject":"x","text":"y","documents":[%q]}`, doc)} {
+		s.must(422, s.do("POST", at+"/messages", body, "Idempotency-Key", "k2"))
+	}
+	phone := "/v1/contacts/" + s.must(201, s.do("POST", "/v1/contacts", `{"phone":"0612345678"}`))["id"].(string)
+	s.must(422, s.do("POST", phone+"/messages", `{"subject":"x","text":"y"}`, "Idempotency-Key", "k3"))
+	reader := shopOn(t, s.table, dynamotest.Site(t, s.table, "garage"), site.ContactsRead, site.ContactsWrite)
+	reader.must(403, reader.do("POST", at+"/messages", `{"subject":"x","text":"y"}`, "Idempotency-Key", "k4"))
+}
