@@ -32,6 +32,7 @@ type ContactBook interface {
 	group.Store
 	contact.Batch
 	consent.Book
+	contact.Devices
 	mergeBook
 	entryBook
 	fileBook
@@ -266,6 +267,7 @@ func addContacts(api huma.API, h contactsAPI) {
 	addStatuses(api, h)
 	addAddresses(api, h)
 	addConsents(api, h)
+	addDevices(api, h)
 	addTimeline(api, h)
 	addEntries(api, h)
 	addFiles(api, h)

@@ -52,6 +52,9 @@ var theirs = map[string]func(s *stage, parent string) string{
 	"/v1/statuses/{id}": func(s *stage, _ string) string {
 		return s.made("/v1/statuses", map[string]any{"name": s.slug()}, "id")
 	},
+	"/v1/contacts/{id}/devices/{device}": func(s *stage, parent string) string {
+		return s.made(parent, map[string]any{"platform": "ios", "token": s.slug()}, "id")
+	},
 	"/v1/custom-fields/{key}": func(s *stage, _ string) string {
 		return s.made("/v1/custom-fields", map[string]any{"key": strings.ReplaceAll(s.slug(), "-", "_"), "label": s.slug(), "type": "text"}, "key")
 	},
