@@ -31,7 +31,7 @@ type newsletter struct {
 func newNewsletter(t *testing.T) *newsletter {
 	n := &newsletter{shop: newShop(t), clock: time.Now().UTC().Truncate(time.Millisecond)}
 	clock := crm.Clock(func() time.Time { return n.clock })
-	n.api = httpapi.Contacts(n.table, func(s site.Site) httpapi.ContactBook { return n.table.Book(s) }, n.jobs, clock)
+	n.api = httpapi.Contacts(n.table, func(s site.Site) httpapi.ContactBook { return n.table.Book(s) }, n.jobs, nil, clock)
 	n.public = httpapi.Forms(n.table, func(s site.Site) httpapi.FormsBook { return n.table.Book(s) }, clock, "https://api.example.nl")
 	l := n.must(201, n.do("POST", "/v1/lists", `{"name":"News","texts":{"nl":"Ja, mail mij nieuws.","en":"Yes, mail me news."}}`))
 	n.list = l["id"].(string)
