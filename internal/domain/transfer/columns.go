@@ -339,8 +339,9 @@ func recognise(header string) (Field, float64) {
 		}
 	}
 	f, sure := around(w)
-	if f == FieldConsent || f == FieldOptOut || f == FieldPassword {
-		// Consent is only what says so itself, without anything around it.
+	if f == FieldConsent || f == FieldOptOut || f == FieldPassword || f == FieldGroup {
+		// Consent is only what says so itself, without anything around it; and another
+		// shop's "customer group" names groups of that shop.
 		return "", 0
 	}
 	return f, min(sure, 0.8)
