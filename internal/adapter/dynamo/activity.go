@@ -187,6 +187,16 @@ func (b *Book) Delete(ctx context.Context, id crm.ContactID, now time.Time, chec
 
 // DeleteBy implements contact.Book.
 func (b *Book) DeleteBy(ctx context.Context, id crm.ContactID, by string, now time.Time, check func(contact.Contact) error) error {
+	return b.end(ctx, id, by, "", now, check)
+}
+
+// Erase is DeleteBy for a person who asked for it: their addresses stay on the
+// suppression list, by hash, so that no file brings them back.
+func (b *Book) Erase(ctx context.Context, id crm.ContactID, by string, now time.Time, check func(contact.Contact) error) error {
+	return b.end(ctx, id, by, contact.SuppressedErased, now, check)
+}
+
+func (b *Book) end(ctx context.Context, id crm.ContactID, by string, why contact.Suppression, now time.Time, check func(contact.Contact) error) error {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -210,7 +220,7 @@ func (b *Book) DeleteBy(ctx context.Context, id crm.ContactID, by string, now ti
 		if err := check(c); err != nil {
 			return err
 		}
-		writes, err := b.death(ctx, &c, it, c.Leaves(), now)
+		writes, err := b.death(ctx, &c, it, c.Leaves().Stricter(why), now)
 		if err != nil {
 			return err
 		}

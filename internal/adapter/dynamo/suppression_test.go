@@ -185,6 +185,26 @@ func TestSuppressedAddressesOfNobody(t *testing.T) {
 	}
 }
 
+func TestAnErasureIsRemembered(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	c := create(t, b, "emma@b.example")
+	change(t, b, c.ID, func(c *contact.Contact) ([]timeline.Activity, error) {
+		c.Emails = []string{"second@b.example"}
+		return nil, nil
+	})
+	if err := b.Erase(ctx, c.ID, "key_1", now, func(contact.Contact) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{"emma@b.example", "second@b.example"} {
+		if got := suppression(t, b, address); got != contact.SuppressedErased {
+			t.Errorf("%s is %q", address, got)
+		}
+	}
+	if back := create(t, b, "emma@b.example"); back.Consent != contact.ConsentUnsubscribed {
+		t.Errorf("it came back %s", back.Consent)
+	}
+}
+
 // Whatever changes a consent leaves a row of evidence, which no later one touches.
 func TestEveryChangeOfConsentLeavesEvidence(t *testing.T) {
 	b, ctx := book(t), context.Background()

@@ -36,6 +36,8 @@ type ContactBook interface {
 	mergeBook
 	entryBook
 	fileBook
+	// Erase is DeleteBy, after which no file brings the person back.
+	Erase(ctx context.Context, id crm.ContactID, by string, now time.Time, check func(contact.Contact) error) error
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }
@@ -393,6 +395,7 @@ func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*co
 
 type deleteInput struct {
 	ByID
+	Erase   bool   `query:"erase" doc:"The person asked to be erased: a hash of their addresses is kept, so that no import brings them back"`
 	IfMatch string `header:"If-Match" doc:"The ETag of the version that is deleted"`
 }
 
@@ -400,7 +403,11 @@ func (h contactsAPI) delete(ctx context.Context, c caller, in *deleteInput) (*st
 	if err := needsVersion(in.IfMatch); err != nil {
 		return nil, err
 	}
-	return nil, h.open(c.site).DeleteBy(ctx, crm.ContactID(in.ID), c.by.ID, h.clock.Now(), func(k contact.Contact) error {
+	end := h.open(c.site).DeleteBy
+	if in.Erase {
+		end = h.open(c.site).Erase
+	}
+	return nil, end(ctx, crm.ContactID(in.ID), c.by.ID, h.clock.Now(), func(k contact.Contact) error {
 		if !matches(in.IfMatch, k.Version) {
 			return stale(k.Version)
 		}
