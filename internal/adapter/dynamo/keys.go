@@ -106,6 +106,7 @@ const filePrefix = "UPLOAD#"
 func fileKey(id crm.SiteID, c crm.ContactID, file string) item {
 	return key(activityPK(id, c), filePrefix+file)
 }
+
 // devicesKey holds a contact's devices for push messages. It sorts behind every
 // ULID and before the orders.
 func devicesKey(id crm.SiteID, c crm.ContactID) item { return key(activityPK(id, c), "DEVICES") }
