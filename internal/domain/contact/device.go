@@ -3,7 +3,6 @@ package contact
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -26,7 +25,6 @@ type PushToken string
 
 func (PushToken) String() string               { return "[push token]" }
 func (PushToken) GoString() string             { return "[push token]" }
-func (PushToken) LogValue() slog.Value         { return slog.StringValue("[push token]") }
 func (PushToken) MarshalText() ([]byte, error) { return []byte("[push token]"), nil }
 
 // Platforms of push messages.
