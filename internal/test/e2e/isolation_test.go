@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"clientele/internal/local/client"
 )
 
 // theirs makes, on the other site, what a path names up to and with its last
@@ -30,6 +32,41 @@ var theirs = map[string]func(s *stage, parent string) string{
 		s.must(s.do(s.other, 200, "GET", "/v1/contacts/"+id+"/timeline?kind=form", nil).JSON(&t))
 		return t.Activities[0].ID
 	},
+	"/v1/contacts/{id}/devices/{device}": func(s *stage, parent string) string {
+		return s.made(parent, map[string]any{"token": s.slug(), "platform": "web"}, "id")
+	},
+	"/v1/contacts/{id}/documents/{document}": func(s *stage, parent string) string {
+		a, err := s.other.Do(s.ctx, "POST", parent, map[string]any{"name": "sketch.txt", "size": 5}, "Idempotency-Key", s.address())
+		s.must(err)
+		var d struct {
+			ID     string
+			Upload struct {
+				URL     string
+				Method  string
+				Headers map[string]string
+			}
+		}
+		s.must(a.JSON(&d))
+		h := client.Header{}
+		for k, v := range d.Upload.Headers {
+			h = append(h, k, v)
+		}
+		up, err := s.other.Send(s.ctx, d.Upload.Method, d.Upload.URL, strings.NewReader("hello"), h)
+		s.must(err)
+		s.wants(200, up, "the upload")
+		s.do(s.other, 200, "POST", parent+"/"+d.ID+"/complete", nil)
+		return d.ID
+	},
+	"/v1/contacts/{id}/entries/{entry}": func(s *stage, parent string) string {
+		return s.made(parent, map[string]any{"title": "Called", "text": "x"}, "id")
+	},
+	"/v1/groups/{id}": func(s *stage, _ string) string {
+		return s.made("/v1/groups", map[string]any{"name": s.slug(), "percentage": -5}, "id")
+	},
+	"/v1/lists/{list}": func(s *stage, _ string) string {
+		return s.made("/v1/lists", map[string]any{"name": s.slug(), "channel": "email"}, "id")
+	},
+	"/v1/tags/{id}": func(s *stage, _ string) string { return s.made("/v1/tags", map[string]any{"name": s.slug()}, "id") },
 	"/v1/imports/{id}": func(s *stage, _ string) string {
 		return s.made("/v1/imports", map[string]any{"filename": "x.csv", "size": 10}, "id")
 	},
@@ -51,9 +88,6 @@ var theirs = map[string]func(s *stage, parent string) string{
 	},
 	"/v1/statuses/{id}": func(s *stage, _ string) string {
 		return s.made("/v1/statuses", map[string]any{"name": s.slug()}, "id")
-	},
-	"/v1/contacts/{id}/devices/{device}": func(s *stage, parent string) string {
-		return s.made(parent, map[string]any{"platform": "ios", "token": s.slug()}, "id")
 	},
 	"/v1/custom-fields/{key}": func(s *stage, _ string) string {
 		return s.made("/v1/custom-fields", map[string]any{"key": strings.ReplaceAll(s.slug(), "-", "_"), "label": s.slug(), "type": "text"}, "key")
