@@ -289,7 +289,7 @@ func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts 
 			writes = append(writes, b.release(id, next.ID, stored[i], old.Leaves(), next.UpdatedAt))
 		}
 	}
-	body, err := b.putBody(next, old.Version, home)
+	body, err := b.putBody(next, old.Version, home, known[next.ID])
 	if err != nil {
 		return nil, err
 	}

@@ -453,8 +453,9 @@ const (
 	homeReleases
 )
 
-// putBody stores a changed contact where version old of it lives.
-func (b *Book) putBody(c *contact.Contact, old int64, home homeOwner) (types.TransactWriteItem, error) {
+// putBody stores a changed contact where version old of it lives. If it claims
+// its own slot, it fails as claim does where the slot remembers another suppression than sup.
+func (b *Book) putBody(c *contact.Contact, old int64, home homeOwner, sup contact.Suppression) (types.TransactWriteItem, error) {
 	p, err := pack(c)
 	if err != nil {
 		return types.TransactWriteItem{}, err
@@ -470,7 +471,11 @@ func (b *Book) putBody(c *contact.Contact, old int64, home homeOwner) (types.Tra
 	switch home {
 	case homeClaims:
 		expr += ", #o = :me"
-		u.ConditionExpression = ptr("v = :old AND attribute_not_exists(#o)")
+		u.ConditionExpression = ptr("v = :old AND attribute_not_exists(#o) AND attribute_not_exists(sup)")
+		if sup != "" {
+			u.ConditionExpression = ptr("v = :old AND attribute_not_exists(#o) AND sup = :was")
+			u.ExpressionAttributeValues[":was"] = str(string(sup))
+		}
 	case homeReleases:
 		expr += " REMOVE #o"
 		u.ConditionExpression = ptr("v = :old AND #o = :me")

@@ -185,6 +185,25 @@ func TestSuppressedAddressesOfNobody(t *testing.T) {
 	}
 }
 
+// The address that a contact was founded with is no way around its suppression.
+func TestASuppressionIsMetOnTheWayBackToTheFirstAddress(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	c := create(t, b, "emma@b.example")
+	change(t, b, c.ID, settle(contact.ConsentSubscribed, "link"))
+	change(t, b, c.ID, setEmail("other@b.example"))
+	if err := b.Suppress(ctx, "emma@b.example", contact.SuppressedComplained, now); err != nil {
+		t.Fatal(err)
+	}
+	if c = change(t, b, c.ID, setEmail("emma@b.example")); c.Consent != contact.ConsentComplained {
+		t.Fatalf("with the suppressed address it is %s", c.Consent)
+	}
+	change(t, b, c.ID, settle(contact.ConsentSubscribed, "link"))
+	change(t, b, c.ID, setEmail("other@b.example"))
+	if c = change(t, b, c.ID, setEmail("emma@b.example")); c.Consent != contact.ConsentSubscribed {
+		t.Errorf("after a confirmation it is %s", c.Consent)
+	}
+}
+
 func TestAnErasureIsRemembered(t *testing.T) {
 	b, ctx := book(t), context.Background()
 	c := create(t, b, "emma@b.example")
