@@ -259,8 +259,8 @@ func (b *Book) mergeWrites(p parties, m *contact.Merging, o contact.MergeOrder) 
 	if o.Once != nil {
 		writes = append(writes, b.onceMerge(o.Once, r))
 	}
-	// Undoing writes about the same, and an entry in each one's timeline.
-	if undo := len(slots.all) + 2 + len(parts) + len(others) + len(contact.ConsentChanges(primary, &m.Result)); max(len(writes)+1, undo) > maxTransaction {
+	// Undoing writes about the same, the note anew, and an entry in each one's timeline.
+	if undo := len(slots.all) + 3 + len(parts) + len(others) + len(contact.ConsentChanges(primary, &m.Result)); max(len(writes)+1, undo) > maxTransaction {
 		m.Blockers = append(m.Blockers, contact.Blocker{Code: contact.TooManyIdentities, Detail: "they have more e-mail addresses and external ids than one merge takes; merge fewer at once"})
 	}
 	return r, writes, nil
@@ -494,7 +494,7 @@ func (b *Book) undoNotes(writes []types.TransactWriteItem, r contact.MergeRecord
 		}
 		note.Values = append(note.Values, timeline.Value{Name: "other", Text: string(id)})
 	}
-	return b.withActivities(writes, r.Primary, contact.WithProof(before, after, []timeline.Activity{note}))
+	return b.withActivities(writes, r.Primary, contact.WithProof(before, after, []timeline.Activity{r.PartedNote(), note}))
 }
 
 // renew brings a contact that comes back up to date. Its figures are of the orders

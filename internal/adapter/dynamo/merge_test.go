@@ -144,6 +144,14 @@ func TestAMergeLosesNothingAndItsUndoGivesAllBack(t *testing.T) {
 	mustUndo(t, b, r.ID) // once
 	answersTo(t, b, first.ID, "a@b.example", "new@b.example", string(first.ID))
 	answersTo(t, b, second.ID, "c@b.example", "d@b.example", string(second.ID))
+	// What one of them said does not stay behind at the other, where no erasure would find it.
+	acts, _, err := b.Timeline(ctx, first.ID, timeline.Query{Limit: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := fmt.Sprintf("%+v", acts); strings.Contains(all, "c@b.example") || strings.Count(all, r.ID) != 2 {
+		t.Errorf("the primary's timeline is %s", all)
+	}
 	one, _ := b.Get(ctx, first.ID)
 	two, _ := b.Get(ctx, second.ID)
 	if one.Company != "B & C" || !slices.Equal(one.Tags, []string{"y"}) || one.Status != contact.Lead || one.Figures.Orders != 0 || len(one.Merged) != 0 {

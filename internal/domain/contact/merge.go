@@ -86,7 +86,7 @@ func CheckMergeIDs(primary crm.ContactID, others []crm.ContactID) error {
 //   - the furthest status stands, with who gave it; see furthest;
 //   - of each channel and list the strictest consent stands: who left stays out;
 //   - what was locked by hand stays locked, and offers join;
-//   - the first group in their order stands.
+//   - the first group and the first picture in their order stand.
 //
 // What does not stand is in the note (Note).
 func Merge(primary Contact, others []Contact, pol Policy, now time.Time) Merging {
@@ -130,6 +130,9 @@ func Merge(primary Contact, others []Contact, pol Policy, now time.Time) Merging
 	m.From["status"], m.From["consent"] = primary.ID, primary.ID
 	if primary.Group != "" {
 		m.From["group"] = primary.ID
+	}
+	if primary.Avatar != "" {
+		m.From["avatar"] = primary.ID
 	}
 	for j := range others {
 		m.join(&c, &others[j], pol)
@@ -177,6 +180,10 @@ func (m *Merging) join(c, o *Contact, pol Policy) {
 		m.From["group"] = o.ID
 	} else if o.Group != "" && o.Group != c.Group {
 		m.Differences = append(m.Differences, Difference{o.ID, "group", map[string]string{"group": o.Group}})
+	}
+	if c.Avatar == "" && o.Avatar != "" {
+		c.Avatar = o.Avatar
+		m.From["avatar"] = o.ID
 	}
 	c.Figures.Join(o.Figures)
 	for _, a := range o.Open {
@@ -309,13 +316,15 @@ func changedBy(before, after *Contact) (changed []string) {
 	note("tags", slices.Equal(before.Tags, after.Tags))
 	note("consent", before.Consent == after.Consent)
 	note("group", before.Group == after.Group)
+	note("avatar", before.Avatar == after.Avatar)
 	return changed
 }
 
 // MergeNote is the one entry of the timeline that tells of a merge: all that
-// each of the others said, each value under "<id>.<field>".
+// each of the others said, each value under "<id>.<field>". Its own id is that of
+// the merge, so that undoing finds it.
 func MergeNote(id string, m Merging, others []Contact, source, by string, now time.Time) timeline.Activity {
-	a := timeline.Activity{At: now, Kind: timeline.Merge, Source: source, By: by, Ref: id, Changed: m.Changed}
+	a := timeline.Activity{ID: noteID(id), At: now, Kind: timeline.Merge, Source: source, By: by, Ref: id, Changed: m.Changed}
 	for i := range others {
 		o := &others[i]
 		add := func(name string, v string) {
@@ -345,6 +354,18 @@ func MergeNote(id string, m Merging, others []Contact, source, by string, now ti
 		add("orders_count", strconv.Itoa(o.Figures.Orders))
 		add("origin", o.Origin.Source)
 		add("created_at", o.CreatedAt.Format(time.RFC3339))
+	}
+	return a
+}
+
+func noteID(merge string) string { return strings.ToUpper(strings.TrimPrefix(merge, "mg_")) }
+
+// PartedNote stands in the place of the MergeNote of a merge that was undone: what
+// the others said is theirs again, and goes with them.
+func (r MergeRecord) PartedNote() timeline.Activity {
+	a := timeline.Activity{ID: noteID(r.ID), At: r.At, Kind: timeline.Merge, Source: r.Source, By: r.By, Ref: r.ID}
+	for _, id := range r.Others {
+		a.Values = append(a.Values, timeline.Value{Name: "other", Text: string(id)})
 	}
 	return a
 }
@@ -388,6 +409,9 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 	if c.Group == after.Group {
 		c.Group = before.Group
 	}
+	if c.Avatar == after.Avatar {
+		c.Avatar = before.Avatar
+	}
 	if sameLock(c.Lock, after.Lock) {
 		c.Lock = before.Clone().Lock
 	}
@@ -417,6 +441,9 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 		o := others[i].Clone()
 		o.Version, o.UpdatedAt = c.Version, now                                                              // beyond every version that was seen under its id
 		o.Open = slices.DeleteFunc(o.Open, func(a string) bool { return !slices.Contains(primary.Open, a) }) // seen to since
+		if o.Avatar == after.Avatar && primary.Avatar != after.Avatar {                                      // the file went when another was chosen
+			o.Avatar = ""
+		}
 		for _, l := range left {
 			if l.To.State.rank() > l.From.State.rank() && l.To.State.Blocks() {
 				o.hear(l.Scope, l.To.State, l.To.Mark)

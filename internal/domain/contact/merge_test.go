@@ -52,6 +52,8 @@ func TestMergeRules(t *testing.T) {
 			func(c Contact) bool { return c.Status == Customer && !c.StatusManual }, ""},
 		{"an inactive one was more than a lead", nil, func(c *Contact) { c.Status = Inactive }, func(c Contact) bool { return c.Status == Inactive }, ""},
 		{"the site's own status is the furthest", func(c *Contact) { c.Status = VIP }, func(c *Contact) { c.Status = "st_gold" }, func(c Contact) bool { return c.Status == "st_gold" }, ""},
+		{"a picture comes along", nil, func(c *Contact) { c.Avatar = "doc_b" }, func(c Contact) bool { return c.Avatar == "doc_b" }, ""},
+		{"the primary's picture stands", func(c *Contact) { c.Avatar = "doc_a" }, func(c *Contact) { c.Avatar = "doc_b" }, func(c Contact) bool { return c.Avatar == "doc_a" }, ""},
 		{"the primary's group stands", func(c *Contact) { c.Group = "g1" }, func(c *Contact) { c.Group = "g2" }, func(c Contact) bool { return c.Group == "g1" }, "group"},
 		{"figures add up by currency", func(c *Contact) { c.Figures.Add(1, "EUR", 100); c.Figures.Placed(now) },
 			func(c *Contact) {
@@ -140,6 +142,14 @@ func TestUndoKeepsWhatWasChangedSince(t *testing.T) {
 	if back.Consent != ConsentUnsubscribed || others[0].Consent != ConsentUnsubscribed {
 		t.Error("undoing a merge lifted an unsubscription")
 	}
+	b.Avatar = "doc_b"
+	m = Merge(a, []Contact{b}, nl, now)
+	pictured := m.Result.Clone()
+	pictured.Avatar = "doc_new" // which removed the one before
+	if back, others, err := Unmerge(pictured, a, m.Result, []Contact{b}, now); err != nil || back.Avatar != "doc_new" || others[0].Avatar != "" {
+		t.Errorf("pictures %q and %q, %v", back.Avatar, others[0].Avatar, err)
+	}
+	m = Merge(a, []Contact{b}, nl, now)
 	since.Email, since.Emails = "b@b.example", nil
 	if _, _, err := Unmerge(since, a, m.Result, []Contact{b}, now); crm.CodeOf(err) != crm.Conflict {
 		t.Errorf("the primary is left without a name: %v", err)
@@ -181,6 +191,12 @@ func TestWhatAMergeMadeCanBeEdited(t *testing.T) {
 	p := Patch{Emails: Some(c.Emails[1:]), ExternalIDs: Some(c.ExternalIDs[1:])}
 	if _, err := c.Edit(p, nl, "mb_1", now); err != nil {
 		t.Error(err)
+	}
+	for i := range 20 {
+		c.Phones = append(c.Phones, fmt.Sprintf("+316123456%02d", i))
+	}
+	if _, err := c.Edit(Patch{Phones: Some(c.Phones[1:])}, nl, "mb_1", now); err != nil || len(c.Phones) != 19 {
+		t.Errorf("%d phones, %v", len(c.Phones), err)
 	}
 	p = Patch{Emails: Some(append(slices.Clone(c.Emails), "one@b.example", "two@b.example"))}
 	if _, err := c.Edit(p, nl, "mb_1", now); crm.CodeOf(err) != crm.Invalid {

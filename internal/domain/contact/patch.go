@@ -307,11 +307,11 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 }
 
 func (c *Contact) applyPhones(phones []string, country string, faults *crm.Faults) {
-	if slices.Equal(phones, c.Phones) { // also what a merge made longer
+	if slices.Equal(phones, c.Phones) { // what a source said may be sent back as it was read
 		return
 	}
-	if len(phones) > MaxPhones {
-		faults.Add("/phones", "a contact has at most %d further phones; these are %d", MaxPhones, len(phones))
+	if limit := max(MaxPhones, len(c.Phones)); len(phones) > limit { // a merge may have made more
+		faults.Add("/phones", "a contact has at most %d further phones; these are %d", limit, len(phones))
 		return
 	}
 	var list []string
@@ -322,7 +322,8 @@ func (c *Contact) applyPhones(phones []string, country string, faults *crm.Fault
 			list = append(list, v)
 		}
 	}
-	c.Phones = joinPhones(nil, list)
+	slices.Sort(list)
+	c.Phones = slices.Compact(list)
 }
 
 // known is the first of the countries that is a code.
