@@ -33,5 +33,5 @@ func build(_ context.Context, getenv func(string) string) (http.Handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	return httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, files, time.Now), nil
+	return httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, files, time.Now, getenv("PUBLIC_URL")), nil
 }

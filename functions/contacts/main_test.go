@@ -9,7 +9,7 @@ import (
 )
 
 func env(t *testing.T) func(string) string {
-	return functiontest.Env(t, "BUCKET", "files", "BULK_QUEUE_URL", "http://localhost/1/queue")
+	return functiontest.Env(t, "BUCKET", "files", "BULK_QUEUE_URL", "http://localhost/1/queue", "PUBLIC_URL", "https://app.example.com")
 }
 
 func TestBuild(t *testing.T) {

@@ -139,6 +139,7 @@ type Settings struct {
 	LockScope               *contact.LockScope
 	MaxTags                 *int
 	AutomationOff           *bool
+	DoubleOptIn             *bool
 	Disabled                *[]contact.Event
 }
 
@@ -154,7 +155,8 @@ func ChangeSettings(ctx context.Context, st Store, id crm.SiteID, by By, c Setti
 		}
 		changed := fields("name", old.Name != s.Name, "country", old.Country != s.Country, "language", old.Language != s.Language,
 			"lock_scope", old.LockScope != s.LockScope, "max_tags", old.MaxTags != s.MaxTags,
-			"automation.enabled", old.Automation.Off != s.Automation.Off, "automation.disabled", !slices.Equal(old.Automation.Disabled, s.Automation.Disabled))
+			"automation.enabled", old.Automation.Off != s.Automation.Off, "automation.disabled", !slices.Equal(old.Automation.Disabled, s.Automation.Disabled),
+			"double_opt_in", old.DoubleOptIn != s.DoubleOptIn)
 		if len(changed) == 0 {
 			return audit.Entry{}, nil
 		}
@@ -192,6 +194,7 @@ func (c Settings) apply(s *site.Site) error {
 	if c.AutomationOff != nil {
 		s.Automation.Off = *c.AutomationOff
 	}
+	put(&s.DoubleOptIn, c.DoubleOptIn)
 	if c.Disabled != nil {
 		s.Automation.Disabled = nil
 		for _, e := range contact.Events {

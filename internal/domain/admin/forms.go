@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -18,6 +19,8 @@ type FormChange struct {
 	Origins                            *[]string
 	Fields                             *map[string]string
 	Closed                             *bool
+	Lists                              *[]string
+	Known                              []contact.ListDef // the lists of the site
 }
 
 func (c FormChange) apply(f *site.Form, faults *crm.Faults) {
@@ -28,7 +31,9 @@ func (c FormChange) apply(f *site.Form, faults *crm.Faults) {
 	put(&f.Origins, c.Origins)
 	put(&f.Fields, c.Fields)
 	put(&f.Closed, c.Closed)
+	put(&f.Lists, c.Lists)
 	name(&f.Name, faults)
+	c.lists(faults)
 	if len(f.Honeypot) > 64 {
 		faults.Add("/honeypot", "the name of the field has at most 64 characters")
 	}
@@ -57,6 +62,28 @@ func (c FormChange) apply(f *site.Form, faults *crm.Faults) {
 		if from == "" || len(from) > 200 || len(to) > 64 {
 			faults.Add("/fields", "a field is a name of the form, of at most 200 bytes, and what it is for the contact")
 			break
+		}
+	}
+}
+
+// lists checks those that are wanted now: a list that was deleted since stands in no form's way.
+func (c FormChange) lists(faults *crm.Faults) {
+	if c.Lists == nil {
+		return
+	}
+	if len(*c.Lists) > contact.MaxLists {
+		faults.Add("/lists", "a form is for at most %d lists", contact.MaxLists)
+		return
+	}
+	for i, id := range *c.Lists {
+		at := slices.IndexFunc(c.Known, func(d contact.ListDef) bool { return d.ID == id })
+		switch pointer := fmt.Sprintf("/lists/%d", i); {
+		case at < 0:
+			faults.Add(pointer, "there is no such list on this site")
+		case c.Known[at].Channel != contact.ByEmail:
+			faults.Add(pointer, "a form's box is for lists of e-mail; this one is of %s", c.Known[at].Channel)
+		case slices.Index(*c.Lists, id) < i:
+			faults.Add(pointer, "this list is named twice")
 		}
 	}
 }
@@ -92,7 +119,7 @@ func ChangeForm(ctx context.Context, st Store, of crm.SiteID, by By, id string, 
 			return audit.Entry{}, err
 		}
 		changed := fields("name", old.Name != f.Name, "origins", !slices.Equal(old.Origins, f.Origins), "fields", !maps.Equal(old.Fields, f.Fields),
-			"honeypot", old.Honeypot != f.Honeypot, "thank_you", old.ThankYou != f.ThankYou, "language", old.Language != f.Language, "closed", old.Closed != f.Closed)
+			"honeypot", old.Honeypot != f.Honeypot, "thank_you", old.ThankYou != f.ThankYou, "language", old.Language != f.Language, "closed", old.Closed != f.Closed, "lists", !slices.Equal(old.Lists, f.Lists))
 		if len(changed) == 0 {
 			return audit.Entry{}, nil
 		}

@@ -281,22 +281,26 @@ func (h contactsAPI) recordConsent(ctx context.Context, c caller, in *recordCons
 
 type subscribeInput struct {
 	ByID
-	host string
+	base string
 	Body struct {
 		List  string `json:"list" doc:"The list's id" example:"list_7h2k9q4m1x8w"`
 		State string `json:"state" doc:"subscribed or unsubscribed" example:"subscribed"`
 	}
 }
 
-// Resolve keeps the host that links in mails begin with.
+// Resolve keeps what links in mails begin with where the deployment does not say it.
 func (in *subscribeInput) Resolve(ctx huma.Context) []error {
-	in.host = ctx.Host()
+	in.base = hostURL(ctx.Host())
 	return nil
 }
 
 func (h contactsAPI) subscribe(ctx context.Context, c caller, in *subscribeInput) (*contactAnswer, error) {
+	base := in.base
+	if h.url != "" {
+		base = h.url
+	}
 	k, err := consent.Subscribe(ctx, h.open(c.site), c.site, crm.ContactID(in.ID), in.Body.List, contact.Consent(in.Body.State), c.by,
-		hostURL(in.host), h.clock.Now())
+		base, h.clock.Now())
 	if err != nil {
 		return nil, err
 	}

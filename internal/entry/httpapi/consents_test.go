@@ -31,7 +31,7 @@ type newsletter struct {
 func newNewsletter(t *testing.T) *newsletter {
 	n := &newsletter{shop: newShop(t), clock: time.Now().UTC().Truncate(time.Millisecond)}
 	clock := crm.Clock(func() time.Time { return n.clock })
-	n.api = httpapi.Contacts(n.table, func(s site.Site) httpapi.ContactBook { return n.table.Book(s) }, n.jobs, nil, clock)
+	n.api = httpapi.Contacts(n.table, func(s site.Site) httpapi.ContactBook { return n.table.Book(s) }, n.jobs, nil, clock, "https://mail.example.nl/")
 	n.public = httpapi.Forms(n.table, func(s site.Site) httpapi.FormsBook { return n.table.Book(s) }, clock, "https://api.example.nl")
 	l := n.must(201, n.do("POST", "/v1/lists", `{"name":"News","texts":{"nl":"Ja, mail mij nieuws.","en":"Yes, mail me news."}}`))
 	n.list = l["id"].(string)
@@ -349,5 +349,16 @@ func emailTo(email string) contact.Rule {
 	return func(c *contact.Contact) ([]timeline.Activity, error) {
 		c.Email = email
 		return nil, nil
+	}
+}
+
+// What stands in a mail leads to where the deployment says, whatever host a request names.
+func TestASubscriptionsMailLeadsToThePublicAddress(t *testing.T) {
+	n := newNewsletter(t)
+	id := n.must(201, n.do("POST", "/v1/contacts", `{"email":"emma@b.example"}`))["id"].(string)
+	n.must(200, n.do("POST", "/v1/contacts/"+id+"/subscriptions", `{"list":"`+n.list+`","state":"subscribed"}`))
+	links := n.mails(n.find("emma@b.example"))
+	if len(links) != 1 || !strings.HasPrefix(links[0], "https://mail.example.nl/c/bakery-") {
+		t.Errorf("links %v", links)
 	}
 }

@@ -42,9 +42,10 @@ type ContactBook interface {
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }
 
-// Contacts is the API for contacts, and the OpenAPI description of the whole API.
-func Contacts(dir Sites, open func(site.Site) ContactBook, jobs bulk.Queue, files document.Bucket, clock crm.Clock) http.Handler {
-	h := contactsAPI{dir, open, jobs, files, clock, &usages{}}
+// Contacts is the API for contacts, and the OpenAPI description of the whole API. Links in
+// mails begin with publicURL; where it is empty, with the host of the request.
+func Contacts(dir Sites, open func(site.Site) ContactBook, jobs bulk.Queue, files document.Bucket, clock crm.Clock, publicURL string) http.Handler {
+	h := contactsAPI{dir, open, jobs, files, clock, publicURL, &usages{}}
 	many := serve(dir, clock, maxManyIDs, func(a huma.API) { addBulk(a, h) })
 	mux := http.NewServeMux()
 	mux.Handle("/", serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, h) }))
@@ -60,6 +61,7 @@ type contactsAPI struct {
 	jobs  bulk.Queue
 	files document.Bucket
 	clock crm.Clock
+	url   string
 	used  *usages
 }
 

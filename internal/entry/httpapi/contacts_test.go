@@ -57,7 +57,7 @@ func shopOn(t *testing.T, table *dynamo.Table, s site.Site, scopes ...site.Scope
 		t.Fatal(err)
 	}
 	jobs, files := &bulkkit.Queue{}, pail{}
-	api := httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, files, time.Now)
+	api := httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, jobs, files, time.Now, "")
 	return &shop{t, api, key, table.Book(s), table, s.ID, jobs, files}
 }
 

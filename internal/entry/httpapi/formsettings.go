@@ -21,6 +21,7 @@ type formJSON struct {
 	ThankYou  string            `json:"thank_you" doc:"Where a plain form goes when it was sent; empty: our own page" example:"https://www.example.nl/bedankt"`
 	Language  string            `json:"language" doc:"nl or en; empty: the visitor's" example:"nl"`
 	Closed    bool              `json:"closed" doc:"A closed form takes nothing"`
+	Lists     []string          `json:"lists" nullable:"false" doc:"Newsletter lists that a ticked box for mail is for; empty: mail of the site at all. A list with double opt-in asks the visitor to confirm by mail" example:"[\"list_7h2k9q4m1x8w\"]"`
 	CreatedAt *time.Time        `json:"created_at,omitempty"`
 }
 
@@ -33,7 +34,7 @@ type formAnswer struct {
 
 func formOf(f site.Form) *formAnswer {
 	j := formJSON{ID: f.ID, Version: f.Version, Name: f.Name, Origins: list(f.Origins), Fields: f.Fields, Honeypot: f.Honeypot, ThankYou: f.ThankYou,
-		Language: f.Language, Closed: f.Closed, CreatedAt: when(f.CreatedAt)}
+		Language: f.Language, Closed: f.Closed, Lists: list(f.Lists), CreatedAt: when(f.CreatedAt)}
 	if j.Fields == nil {
 		j.Fields = map[string]string{}
 	}
@@ -58,7 +59,7 @@ func addFormSettings(api huma.API, h siteAPI) {
 	}, h.getForm)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "change-form", Method: http.MethodPatch, Path: "/v1/forms/{form}", Tags: tags, MaxBodyBytes: -1,
-		Summary: "Change, close or open a form", Description: "A JSON merge patch; `fields` and `origins` are replaced whole. Needs `If-Match` with the form's ETag.",
+		Summary: "Change, close or open a form", Description: "A JSON merge patch; `fields`, `origins` and `lists` are replaced whole. Needs `If-Match` with the form's ETag.",
 		Errors: append([]int{http.StatusRequestEntityTooLarge}, changeErrors...),
 	}, h.changeForm)
 	operation(api, site.Settings, huma.Operation{
@@ -77,13 +78,14 @@ type createFormInput struct {
 		Honeypot string            `json:"honeypot,omitempty"`
 		ThankYou string            `json:"thank_you,omitempty" example:"https://www.example.nl/bedankt"`
 		Language string            `json:"language,omitempty" enum:"nl,en"`
+		Lists    []string          `json:"lists,omitempty" maxItems:"50" doc:"Ids of newsletter lists of e-mail" example:"[\"list_7h2k9q4m1x8w\"]"`
 	}
 }
 
 func (h siteAPI) createForm(ctx context.Context, c caller, in *createFormInput) (*formAnswer, error) {
 	b := &in.Body
 	f, replayed, err := admin.CreateForm(ctx, h.store, c.site.ID, h.by(ctx, c), onceOf(c, in.Key, "create-form", in.RawBody), b.Slug, admin.FormChange{
-		Name: &b.Name, Origins: &b.Origins, Fields: &b.Fields, Honeypot: &b.Honeypot, ThankYou: &b.ThankYou, Language: &b.Language})
+		Name: &b.Name, Origins: &b.Origins, Fields: &b.Fields, Honeypot: &b.Honeypot, ThankYou: &b.ThankYou, Language: &b.Language, Lists: &b.Lists, Known: c.site.Lists})
 	if err != nil {
 		return nil, err
 	}
@@ -130,13 +132,15 @@ type changeFormInput struct {
 		ThankYou optional[string]            `json:"thank_you,omitempty"`
 		Language optional[string]            `json:"language,omitempty" doc:"nl or en; null: the visitor's"`
 		Closed   *bool                       `json:"closed,omitempty" example:"true"`
+		Lists    optional[[]string]          `json:"lists,omitempty" maxItems:"50" doc:"Replaces them" example:"[\"list_7h2k9q4m1x8w\"]"`
 	}
 }
 
 func (h siteAPI) changeForm(ctx context.Context, c caller, in *changeFormInput) (*formAnswer, error) {
 	b := &in.Body
 	f, err := admin.ChangeForm(ctx, h.store, c.site.ID, h.by(ctx, c), in.ID, admin.FormChange{Name: b.Name, Origins: b.Origins.pointer(), Fields: b.Fields.pointer(),
-		Honeypot: b.Honeypot.pointer(), ThankYou: b.ThankYou.pointer(), Language: b.Language.pointer(), Closed: b.Closed},
+		Honeypot: b.Honeypot.pointer(), ThankYou: b.ThankYou.pointer(), Language: b.Language.pointer(), Closed: b.Closed,
+		Lists: b.Lists.pointer(), Known: c.site.Lists},
 		func(f site.Form) error { return atVersion(in.IfMatch, f.Version, "form") })
 	if err != nil {
 		return nil, err

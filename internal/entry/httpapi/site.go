@@ -179,16 +179,17 @@ type automationJSON struct {
 }
 
 type settingsJSON struct {
-	ID         crm.SiteID        `json:"id" example:"bakery1f3a"`
-	Version    int64             `json:"version" doc:"Rises with each change of the settings; also the ETag" example:"3"`
-	Name       string            `json:"name" example:"Bakkerij Jansen"`
-	Country    string            `json:"country" doc:"ISO 3166-1 alpha-2; how phone numbers without a country are read" example:"NL"`
-	Language   string            `json:"language" doc:"nl or en: what visitors and contacts read" example:"nl"`
-	Plan       plan.Plan         `json:"plan" doc:"mini, business, pro or ecommerce; empty for a site without limits. The operator changes it" example:"pro"`
-	LockScope  contact.LockScope `json:"lock_scope" doc:"What an edit by hand locks against sources: the contact, or the field" example:"contact"`
-	MaxTags    int               `json:"max_tags" doc:"Tags that a contact may have" example:"50"`
-	Automation automationJSON    `json:"automation"`
-	CreatedAt  time.Time         `json:"created_at"`
+	ID          crm.SiteID        `json:"id" example:"bakery1f3a"`
+	Version     int64             `json:"version" doc:"Rises with each change of the settings; also the ETag" example:"3"`
+	Name        string            `json:"name" example:"Bakkerij Jansen"`
+	Country     string            `json:"country" doc:"ISO 3166-1 alpha-2; how phone numbers without a country are read" example:"NL"`
+	Language    string            `json:"language" doc:"nl or en: what visitors and contacts read" example:"nl"`
+	Plan        plan.Plan         `json:"plan" doc:"mini, business, pro or ecommerce; empty for a site without limits. The operator changes it" example:"pro"`
+	LockScope   contact.LockScope `json:"lock_scope" doc:"What an edit by hand locks against sources: the contact, or the field" example:"contact"`
+	MaxTags     int               `json:"max_tags" doc:"Tags that a contact may have" example:"50"`
+	Automation  automationJSON    `json:"automation"`
+	DoubleOptIn bool              `json:"double_opt_in" doc:"Who asks a form for mail of the site at all, without a list, confirms it by mail first; lists have their own switch" example:"true"`
+	CreatedAt   time.Time         `json:"created_at"`
 }
 
 type settingsAnswer struct {
@@ -198,7 +199,7 @@ type settingsAnswer struct {
 
 func settingsOf(s site.Site) *settingsAnswer {
 	j := settingsJSON{ID: s.ID, Version: s.Version, Name: s.Name, Country: s.Country, Language: s.Language, Plan: s.Plan, LockScope: s.LockScope,
-		MaxTags: s.MaxTags, CreatedAt: s.CreatedAt, Automation: automationJSON{!s.Automation.Off, list(s.Automation.Disabled)}}
+		MaxTags: s.MaxTags, DoubleOptIn: s.DoubleOptIn, CreatedAt: s.CreatedAt, Automation: automationJSON{!s.Automation.Off, list(s.Automation.Disabled)}}
 	if j.LockScope == "" {
 		j.LockScope = contact.LockContact
 	}
@@ -237,12 +238,13 @@ type changeSiteInput struct {
 			Enabled  *bool            `json:"enabled,omitempty" example:"true"`
 			Disabled *[]contact.Event `json:"disabled,omitempty" nullable:"false" maxItems:"10" doc:"Replaces the rules that are switched off" example:"[\"appointment\"]"`
 		} `json:"automation,omitempty"`
+		DoubleOptIn *bool `json:"double_opt_in,omitempty" example:"true"`
 	}
 }
 
 func (h siteAPI) changeSite(ctx context.Context, c caller, in *changeSiteInput) (*settingsAnswer, error) {
 	b := in.Body
-	change := admin.Settings{Name: b.Name, Country: b.Country, Language: b.Language, LockScope: b.LockScope, MaxTags: b.MaxTags}
+	change := admin.Settings{Name: b.Name, Country: b.Country, Language: b.Language, LockScope: b.LockScope, MaxTags: b.MaxTags, DoubleOptIn: b.DoubleOptIn}
 	if b.Automation != nil {
 		change.Disabled = b.Automation.Disabled
 		if b.Automation.Enabled != nil {

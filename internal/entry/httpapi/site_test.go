@@ -48,7 +48,7 @@ func newOffice(t *testing.T) *office {
 	}
 	clock := func() time.Time { return o.now }
 	o.api = httpapi.Site(o.store, clock, "https://app.example.com/")
-	o.book = httpapi.Contacts(o.store.Table, func(s site.Site) httpapi.ContactBook { return o.store.Book(s) }, nil, nil, clock)
+	o.book = httpapi.Contacts(o.store.Table, func(s site.Site) httpapi.ContactBook { return o.store.Book(s) }, nil, nil, clock, "")
 	return o
 }
 
@@ -327,8 +327,8 @@ func TestSettingsOverTheAPI(t *testing.T) {
 	_, owner := o.hire("bakery", "ann@b.example", member.Owner)
 	w := o.call(o.api, owner, "GET", "/v1/site", "")
 	was := w.Header().Get("ETag")
-	next := o.must(200, owner, "PATCH", "/v1/site", `{"name":"De Bakker","country":"be","lock_scope":"field","max_tags":9,"automation":{"disabled":["appointment"]}}`, "If-Match", was)
-	if next["name"] != "De Bakker" || next["country"] != "BE" || next["lock_scope"] != "field" || next["max_tags"] != 9.0 || fmt.Sprint(next["automation"]) != "map[disabled:[appointment] enabled:true]" {
+	next := o.must(200, owner, "PATCH", "/v1/site", `{"name":"De Bakker","country":"be","lock_scope":"field","max_tags":9,"automation":{"disabled":["appointment"]},"double_opt_in":true}`, "If-Match", was)
+	if next["name"] != "De Bakker" || next["country"] != "BE" || next["lock_scope"] != "field" || next["max_tags"] != 9.0 || next["double_opt_in"] != true || fmt.Sprint(next["automation"]) != "map[disabled:[appointment] enabled:true]" {
 		t.Errorf("%v", next)
 	}
 	o.must(412, owner, "PATCH", "/v1/site", `{"name":"X"}`, "If-Match", was)
@@ -342,7 +342,7 @@ func TestSettingsOverTheAPI(t *testing.T) {
 		t.Error(got)
 	}
 	rows := o.must(200, owner, "GET", "/v1/audit?action=settings.changed", "")["entries"].([]any)
-	if got := fmt.Sprint(rows[0].(map[string]any)["fields"]); got != "[name country lock_scope max_tags automation.disabled]" {
+	if got := fmt.Sprint(rows[0].(map[string]any)["fields"]); got != "[name country lock_scope max_tags automation.disabled double_opt_in]" {
 		t.Error(got)
 	}
 }
@@ -362,6 +362,9 @@ func TestFormsAndConnectionsOverTheAPI(t *testing.T) {
 		t.Errorf("%v", bad)
 	}
 	at := "/v1/forms/bakery-offerte-aanvragen"
+	if lists := f["lists"].([]any); len(lists) != 0 {
+		t.Errorf("a new form is for lists %v", lists)
+	}
 	o.must(200, owner, "PATCH", at, `{"closed":true,"fields":{"vraag":"note"}}`, "If-Match", `"1"`)
 	if _, form, err := o.store.ByForm(ctx, "bakery-offerte-aanvragen"); err != nil || !form.Closed || form.Fields["vraag"] != "note" || len(form.Origins) != 1 {
 		t.Errorf("%+v, %v", form, err)
@@ -400,6 +403,38 @@ func TestFormsAndConnectionsOverTheAPI(t *testing.T) {
 	}
 	if got := o.must(200, owner, "GET", "/v1/audit", ""); strings.Contains(fmt.Sprint(got), first) || strings.Contains(fmt.Sprint(got), "Kassa") {
 		t.Error("a value is in the audit log")
+	}
+}
+
+// A form is for lists of e-mail that the site has; one that is deleted later stands in no form's way.
+func TestAFormIsForNewsletterLists(t *testing.T) {
+	o := newOffice(t)
+	_, owner := o.hire("bakery", "ann@b.example", member.Owner)
+	list := func(body string) string {
+		return (&shop{t: t}).must(201, o.call(o.book, owner, "POST", "/v1/lists", body))["id"].(string)
+	}
+	news, sms := list(`{"name":"News"}`), list(`{"name":"Texts","channel":"sms"}`)
+	for _, wrong := range []string{`["list_nosuchlist"]`, `["` + sms + `"]`, `["` + news + `","` + news + `"]`} {
+		if bad := o.must(422, owner, "POST", "/v1/forms", `{"name":"News","lists":`+wrong+`}`); !strings.Contains(fmt.Sprint(bad["errors"]), "/lists/") {
+			t.Errorf("%s: %v", wrong, bad)
+		}
+	}
+	o.must(201, owner, "POST", "/v1/forms", `{"name":"News","lists":["`+news+`"]}`)
+	if _, form, err := o.store.ByForm(context.Background(), "bakery-news"); err != nil || len(form.Lists) != 1 || form.Lists[0] != news {
+		t.Errorf("%+v, %v", form, err)
+	}
+	if w := o.call(o.book, owner, "DELETE", "/v1/lists/"+news, ""); w.Code != 204 {
+		t.Fatal(w.Code)
+	}
+	if f := o.must(200, owner, "PATCH", "/v1/forms/bakery-news", `{"closed":true}`, "If-Match", `"1"`); fmt.Sprint(f["lists"]) != "["+news+"]" {
+		t.Errorf("%v", f)
+	}
+	if f := o.must(200, owner, "PATCH", "/v1/forms/bakery-news", `{"lists":null}`, "If-Match", `"2"`); len(f["lists"].([]any)) != 0 {
+		t.Errorf("%v", f)
+	}
+	rows := o.must(200, owner, "GET", "/v1/audit?action=form.changed", "")["entries"].([]any)
+	if got := fmt.Sprint(rows[0].(map[string]any)["fields"], rows[1].(map[string]any)["fields"]); got != "[lists] [closed]" {
+		t.Error(got)
 	}
 }
 

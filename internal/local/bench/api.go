@@ -56,7 +56,7 @@ func api(ctx context.Context, s *setting) error {
 			return err
 		}
 	}
-	b.handler = httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, nil, nil, time.Now)
+	b.handler = httpapi.Contacts(table, func(s site.Site) httpapi.ContactBook { return table.Book(s) }, nil, nil, time.Now, "")
 	b.key = "Bearer " + credential
 
 	const calls = 1000
