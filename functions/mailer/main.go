@@ -12,6 +12,7 @@ import (
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/adapter/mailer"
 	"clientele/internal/adapter/queue"
+	"clientele/internal/domain/consent"
 	"clientele/internal/domain/site"
 	"clientele/internal/entry/worker"
 )
@@ -45,6 +46,6 @@ func build(_ context.Context, getenv func(string) string) (worker.Mailer, error)
 		Sites: table, Outbox: table, Book: func(s site.Site) worker.MailBook { return table.Book(s) },
 		Files: files, Sender: sender, Queue: mails, Dead: dead, Clock: time.Now,
 	}
-	books := func(s site.Site) worker.ReportBook { return table.Book(s) }
+	books := func(s site.Site) consent.Book { return table.Book(s) }
 	return worker.Mailer{Mails: worker.Mails(post), Reports: worker.Reports(table, books, mailer.TagSite, mailer.TagMail, time.Now)}, nil
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"clientele/internal/domain/audit"
-	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/timeline"
@@ -213,29 +212,6 @@ func (b *Book) Suppression(ctx context.Context, email string) (mail.Suppression,
 		return "", err
 	}
 	return mail.Suppression(known[0].Reason), nil
-}
-
-// Reported implements worker.ReportBook: who has the address is marked, with the
-// evidence that every change of a consent leaves; an address of nobody is put on the list.
-func (b *Book) Reported(ctx context.Context, r mail.Report, now time.Time) error {
-	why := contact.Suppression(r.Why)
-	c, err := b.Find(ctx, crm.EmailIdentity(r.Email))
-	if crm.CodeOf(err) == crm.NotFound {
-		return b.Suppress(ctx, r.Email, why, r.At)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = b.Change(ctx, c.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
-		to := contact.Strictest(c.Consent, why.Consent())
-		// News that is older than a consent given since is about the time before it.
-		if to == c.Consent || c.Consent == contact.ConsentSubscribed && r.At.Before(c.ConsentMark.Since) {
-			return nil, contact.ErrUnchanged
-		}
-		c.Settle(contact.Scope{Channel: contact.ByEmail}, to, contact.Mark{Since: r.At, Source: "provider"})
-		return nil, nil
-	})
-	return err
 }
 
 // NoteMail puts on the timeline of a mail's contact how the mail ended. Its entry

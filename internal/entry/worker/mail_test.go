@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"clientele/internal/adapter/dynamo"
+	"clientele/internal/domain/consent"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/site"
@@ -303,7 +304,7 @@ func reports(t *testing.T) [][]byte {
 // What came back stops what is written next, in whatever order it comes and however often.
 func TestBouncesAndComplaintsComeBack(t *testing.T) {
 	o := openOffice(t)
-	take := Reports(o.table, func(s site.Site) ReportBook { return o.table.Book(s) }, "clientele-site", "clientele-mail", func() time.Time { return o.now.Add(time.Hour) })
+	take := Reports(o.table, func(s site.Site) consent.Book { return o.table.Book(s) }, "clientele-site", "clientele-mail", func() time.Time { return o.now.Add(time.Hour) })
 	all := reports(t)
 	bounce, full, complaint := all[0], all[1], all[2]
 	why := func(email string) mail.Suppression {

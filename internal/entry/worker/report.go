@@ -11,18 +11,13 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"clientele/internal/domain/consent"
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/site"
 	"clientele/internal/entry/boot"
 )
-
-// ReportBook is what a report asks of a site's book.
-type ReportBook interface {
-	// Reported stops mail to an address that bounced or complained, and puts it on the
-	// timeline of who has it. Twice is once; what is stricter stays.
-	Reported(ctx context.Context, r mail.Report, now time.Time) error
-}
 
 // Mailer is a function with two queues: of mails, and of what came back.
 type Mailer struct {
@@ -69,7 +64,7 @@ type recipient struct {
 
 // Reports takes bounces and complaints. Only a bounce for good counts: a full mailbox
 // is tried again by the mail service itself.
-func Reports(dir site.Directory, open func(site.Site) ReportBook, siteTag, mailTag string, clock crm.Clock) func(context.Context, []byte) error {
+func Reports(dir site.Directory, open func(site.Site) consent.Book, siteTag, mailTag string, clock crm.Clock) func(context.Context, []byte) error {
 	return func(ctx context.Context, body []byte) error {
 		var e sesEvent
 		if err := json.Unmarshal(body, &e); err != nil {
@@ -100,7 +95,7 @@ func Reports(dir site.Directory, open func(site.Site) ReportBook, siteTag, mailT
 				slog.WarnContext(ctx, "report dropped", "reason", err.Error())
 				continue
 			}
-			if err := open(s).Reported(ctx, r, clock.Now()); err != nil {
+			if err := consent.Feedback(ctx, open(s), r.Email, contact.Suppression(r.Why), r.Mail, r.At, clock.Now()); err != nil {
 				return fmt.Errorf("taking a report: %w", err)
 			}
 			slog.InfoContext(ctx, "report taken", "site", boot.LogSite(s.ID), "mail", r.Mail, "why", r.Why)
