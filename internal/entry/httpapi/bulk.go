@@ -21,7 +21,7 @@ var bulkActions = bulk.Builtin()
 
 type bulkArguments struct {
 	Tags   []string       `json:"tags,omitempty" doc:"add_tags, remove_tags: which, at most 50" example:"[\"spring 2026\"]"`
-	Group  string         `json:"group,omitempty" maxLength:"64" doc:"set_group: the id of a customer group" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
+	Group  string         `json:"group,omitempty" maxLength:"64" doc:"set_group: the id of a customer group"`
 	Status contact.Status `json:"status,omitempty" doc:"set_status: lead, customer, vip, inactive or one that the site made" example:"vip"`
 }
 

@@ -302,7 +302,7 @@ func (h contactsAPI) subscribe(ctx context.Context, c caller, in *subscribeInput
 	k, err := consent.Subscribe(ctx, h.open(c.site), c.site, crm.ContactID(in.ID), in.Body.List, contact.Consent(in.Body.State), c.by,
 		base, h.clock.Now())
 	if err != nil {
-		return nil, err
+		return nil, h.absent(ctx, c, in.ID, err)
 	}
 	return answer(k, c.site.Policy()), nil
 }

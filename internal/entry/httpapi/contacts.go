@@ -207,7 +207,7 @@ type contactChange struct {
 	Custom           optional[customChange]   `json:"custom,omitempty" doc:"Values of the site's own fields by key: an absent one stays, null clears it. A number may come as text"`
 	Status           optional[string]         `json:"status,omitempty" doc:"lead, customer, vip, inactive or one that the site made. Set by hand it stays; null gives it back to the automation"`
 	Tags             optional[[]string]       `json:"tags,omitempty" doc:"Replaces all tags; compared without case"`
-	Group            optional[string]         `json:"group,omitempty" doc:"The id of a customer group; null for none" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
+	Group            optional[string]         `json:"group,omitempty" doc:"The id of a customer group; null for none"`
 	Consent          optional[string]         `json:"consent,omitempty" doc:"To e-mail: never, pending, subscribed, bounced, unsubscribed or complained. It lifts no refusal: see record-consent"`
 	ExternalIDs      optional[[]string]       `json:"external_ids,omitempty" doc:"source:id, at most 20"`
 }
@@ -388,11 +388,20 @@ type changeInput struct {
 
 func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*contactAnswer, error) {
 	if err := h.hasGroup(ctx, c, in.Body.Group.value, "/group"); err != nil {
-		return nil, err
+		return nil, h.absent(ctx, c, in.ID, err)
 	}
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
 		return k.Edit(in.Body.patch(), c.site.Policy(), c.by.ID, now)
 	})
+}
+
+// absent is a 404 if the contact is not there, else the error: what is not on the
+// site is told before what is wrong with the request.
+func (h contactsAPI) absent(ctx context.Context, c caller, id string, err error) error {
+	if _, none := h.open(c.site).Get(ctx, crm.ContactID(id)); none != nil {
+		return none
+	}
+	return err
 }
 
 type deleteInput struct {

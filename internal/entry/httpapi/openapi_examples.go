@@ -154,7 +154,7 @@ func sample(reg huma.Registry, s *huma.Schema, depth int) any {
 		out := map[string]any{}
 		for name, p := range s.Properties {
 			// What need not be given stands in an example only where it is told what it looks like.
-			if slices.Contains(s.Required, name) || len(p.Examples) > 0 || p.Ref != "" {
+			if slices.Contains(s.Required, name) || len(p.Examples) > 0 || len(p.AnyOf) > 0 || p.Ref != "" {
 				out[name] = sample(reg, p, depth+1)
 			}
 		}

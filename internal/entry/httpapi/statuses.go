@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -154,6 +155,9 @@ type changeStatusInput struct {
 
 func (h contactsAPI) changeStatus(ctx context.Context, c caller, in *changeStatusInput) (*statusAnswer, error) {
 	id := contact.Status(in.ID)
+	if err := hasStatus(c, id); err != nil {
+		return nil, err
+	}
 	s, err := h.changeSettings(ctx, c, in.IfMatch, "statuses", func(s *site.Site) error {
 		return s.ChangeStatus(id, in.Body.Name.opt(), in.Body.Colour.opt())
 	})
@@ -181,11 +185,19 @@ func (h contactsAPI) orderStatuses(ctx context.Context, c caller, in *orderStatu
 type deleteStatusInput struct {
 	StatusByID
 	IfMatch string         `header:"If-Match" doc:"The ETag of the list"`
-	Target  contact.Status `query:"target" required:"true" maxLength:"64" doc:"The status that its contacts get" example:"lead"`
+	Target  contact.Status `query:"target" maxLength:"64" doc:"The status that its contacts get; it must be given" example:"lead"`
 }
 
 func (h contactsAPI) deleteStatus(ctx context.Context, c caller, in *deleteStatusInput) (*bulkAnswer, error) {
 	id := contact.Status(in.ID)
+	if err := hasStatus(c, id); err != nil {
+		return nil, err
+	}
+	if in.Target == "" {
+		var f crm.Faults
+		f.Add("query/target", "say which status the contacts of this one get, for example ?target=lead")
+		return nil, f.Err()
+	}
 	s, err := h.changeSettings(ctx, c, in.IfMatch, "statuses", func(s *site.Site) error { return s.RetireStatus(id, in.Target) })
 	if err != nil {
 		return nil, err
@@ -197,6 +209,15 @@ func (h contactsAPI) deleteStatus(ctx context.Context, c caller, in *deleteStatu
 		return nil, err
 	}
 	return started(j), nil
+}
+
+// hasStatus is a 404 for a status that the site does not have, before anything
+// else is looked at.
+func hasStatus(c caller, id contact.Status) error {
+	if slices.Contains(contact.Statuses, id) || slices.ContainsFunc(c.site.Statuses, func(d contact.StatusDef) bool { return d.ID == id }) {
+		return nil
+	}
+	return crm.Errorf(crm.NotFound, "there is no such status on this site; see /v1/statuses")
 }
 
 func (h contactsAPI) applyAutomation(ctx context.Context, c caller, _ *struct{}) (*bulkAnswer, error) {

@@ -25,7 +25,9 @@ var theirs = map[string]func(s *stage, parent string) string{
 		email := s.field(s.do(s.other, 200, "GET", "/v1/contacts/"+id, nil), "email")
 		a, err := s.other.Do(s.ctx, "POST", s.run.OtherFormURL, map[string]any{"email": email, "message": "a question"}, "Origin", "https://www.example.nl")
 		s.must(err)
-		s.wants(200, a, "the form")
+		if !a.Is(200, 202) {
+			s.t.Fatalf("the form: %s", a)
+		}
 		var t struct {
 			Activities []struct{ ID, Kind string }
 		}
@@ -72,7 +74,7 @@ var theirs = map[string]func(s *stage, parent string) string{
 	},
 	"/v1/exports/{id}": func(s *stage, _ string) string { return s.made("/v1/exports", map[string]any{}, "id") },
 	"/v1/bulk/{id}": func(s *stage, _ string) string {
-		return s.made("/v1/bulk", map[string]any{"action": "add_tags", "tags": []string{"x"}, "filter": "city = nowhere"}, "id")
+		return s.made("/v1/bulk", map[string]any{"action": "add_tags", "arguments": map[string]any{"tags": []string{"x"}}, "filter": "city = nowhere"}, "id")
 	},
 	"/v1/forms/{form}": func(s *stage, _ string) string {
 		return s.made("/v1/forms", map[string]any{"name": "Spring", "slug": s.slug()}, "id")
@@ -178,7 +180,7 @@ func TestNoOperationReachesAnotherSite(t *testing.T) {
 			if tried++; a.Status != 404 {
 				t.Errorf("%s on another site's %s: %s; want 404", op.OperationID, path, a)
 			}
-			if method == "GET" {
+			if method == "GET" && op.OperationID != "get-avatar" { // a new contact has no picture
 				// What was asked for is really there, or the 404 would say nothing.
 				a, err := s.other.Do(s.ctx, method, at, nil)
 				s.must(err)
