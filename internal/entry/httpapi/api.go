@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -69,6 +70,14 @@ func publicOperation[I, O any](api huma.API, op huma.Operation, handle func(cont
 
 func register[I, O any](api huma.API, op huma.Operation, handle func(context.Context, caller, *I) (*O, error)) {
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError)
+	if op.Method != http.MethodGet {
+		op.Errors = append(op.Errors, http.StatusServiceUnavailable) // it lost too many races
+	}
+	if _, ok := reflect.TypeFor[I]().FieldByName("Body"); ok {
+		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	slices.Sort(op.Errors)
+	op.Errors = slices.Compact(op.Errors)
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, callerOf(ctx), in)
 		var same *notModified

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +31,30 @@ var says = map[crm.Code]crm.Error{
 	crm.PlanRequired:         {Detail: "the plan mini has no customers and their statuses; the plan pro has them", Plan: "pro"},
 }
 
+// asks are the examples of requests whose fields, each with its own example, do
+// not go together: alternatives, what only some sites have, what cannot change.
+var asks = map[string]string{
+	"start-bulk":             `{"action":"add_tags","arguments":{"tags":["spring 2026"]},"filter":"status = customer AND city:utrecht"}`,
+	"preview-bulk":           `{"action":"delete","filter":"status = lead AND updated_at < 2024-01-01"}`,
+	"create-contact":         aContact,
+	"batch-create-contacts":  `{"contacts":[{"email":"noor@voorbeeld.example","first_name":"Noor"},{"phone":"06 87654321","last_name":"Bakker"}]}`,
+	"look-up-contact":        `{"email":"emma@voorbeeld.example"}`,
+	"change-contact":         `{"last_name":"de Vries-Bakker","phones":["+31201234567"],"company":null}`,
+	"change-entry":           `{"title":"Called again about the wedding cake"}`,
+	"send-message":           `{"subject":"Your wedding cake","text":"Dear Emma, shall we taste on Friday?"}`,
+	"change-newsletter-list": `{"name":"Weekly newsletter","texts":{"nl":"Ja, mail mij elke week het nieuws van de bakkerij."}}`,
+	"price-basket":           `{"contact_id":"ct_0123456789abcdefghjkmnpqrs","items":[{"product_id":"632910392","sku":"BREAD-800","unit_price":{"amount":2995,"currency":"EUR"},"quantity":2}]}`,
+	"order-statuses":         `{"ids":["lead","customer","vip","inactive"]}`,
+	"change-site":            `{"name":"Bakkerij Jansen","lock_scope":"field","automation":{"disabled":["appointment"]}}`,
+	"run-import":             `{"mapping":{"Wie mailen we":"email"}}`,
+	"create-source":          `{"kind":"own","name":"Webshop"}`,
+}
+
+const aContact = `{"email":"emma@voorbeeld.example","first_name":"Emma","last_name":"de Vries","phone":"06 12345678","language":"nl",` +
+	`"address":{"street":"Oudegracht 158","postcode":"3511 AZ","city":"Utrecht","country":"NL"},"tags":["VIP"]}`
+
 // tellApart brings into the description what the code decides beyond schemas: an
-// If-Match is needed where its absence is a 428, and null in a request is the
+// If-Match is needed where its absence is a 428, a header whose text says so too, and null in a request is the
 // same as absent, or clears.
 func tellApart(doc *huma.OpenAPI) {
 	seen := map[*huma.Schema]bool{}
@@ -41,7 +64,7 @@ func tellApart(doc *huma.OpenAPI) {
 				continue
 			}
 			for _, param := range op.Parameters {
-				if param.Name == "If-Match" && op.Responses["428"] != nil {
+				if param.Name == "If-Match" && op.Responses["428"] != nil || strings.HasPrefix(param.Description, "Needed") {
 					param.Required = true
 				}
 			}
@@ -90,6 +113,9 @@ func addExamples(doc *huma.OpenAPI) {
 			}
 			if op.RequestBody != nil {
 				delete(op.RequestBody.Content, "application/octet-stream") // what huma adds for operations that hash the raw body
+				if ask, ok := asks[op.OperationID]; ok {
+					op.RequestBody.Content["application/json"].Example = json.RawMessage(ask)
+				}
 				exampleOf(doc, op.RequestBody.Content)
 			}
 			for status, r := range op.Responses {

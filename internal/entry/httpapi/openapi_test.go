@@ -56,6 +56,9 @@ func TestEveryOperationIsDescribedWithExamples(t *testing.T) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		t.Fatal(err)
 	}
+	if doc.Paths["/v1/tags/{id}"]["patch"].Responses["202"].Content == nil {
+		t.Error("change-tag answers 202 to a new name, which is not described")
+	}
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
 			if op.OperationID == "" || op.Summary == "" || len(op.Tags) == 0 {
@@ -83,6 +86,12 @@ func TestEveryOperationIsDescribedWithExamples(t *testing.T) {
 					t.Errorf("%s: %s is not among its answers", op.OperationID, status)
 				}
 			}
+			if op.RequestBody != nil && (op.Responses["413"].Content == nil || op.Responses["415"].Content == nil) {
+				t.Errorf("%s: it takes a body, and 413 or 415 is not among its answers", op.OperationID)
+			}
+			if _, ok := op.Responses["503"]; !ok && method != "get" {
+				t.Errorf("%s: it writes, and 503 is not among its answers", op.OperationID)
+			}
 			if strings.Contains(path, "{") && op.Responses["404"].Content == nil {
 				t.Errorf("%s: 404 is not among its answers", op.OperationID)
 			}
@@ -92,3 +101,16 @@ func TestEveryOperationIsDescribedWithExamples(t *testing.T) {
 
 // public names the operations that need no credential.
 var public = map[string]bool{"sign-in": true, "verify-sign-in": true, "accept-invitation": true}
+
+// Every example of asks is of an operation that there is.
+func TestExamplesAreOfOperations(t *testing.T) {
+	raw, err := OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range asks {
+		if !strings.Contains(string(raw), `"operationId": "`+id+`"`) {
+			t.Errorf("asks has an example of %s, which is no operation", id)
+		}
+	}
+}

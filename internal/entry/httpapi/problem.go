@@ -139,6 +139,10 @@ func humaError(status int, msg string, errs ...error) huma.StatusError {
 		p.Type, p.Title = "/problems/internal", internalTitle
 		return p
 	}
+	if code == crm.Unsupported {
+		p.Detail = "send the body as application/json, and say so in Content-Type"
+		return p
+	}
 	for _, e := range errs {
 		var d *huma.ErrorDetail
 		if !errors.As(e, &d) {

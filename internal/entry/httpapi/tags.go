@@ -138,6 +138,8 @@ func addTags(api huma.API, h contactsAPI) {
 			"merges the two: each contact has it once.",
 		Errors: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
 	}, h.changeTag)
+	renamed := api.OpenAPI().Paths["/v1/tags/{id}"].Patch.Responses
+	renamed["202"] = &huma.Response{Description: "The new name is brought to the contacts by the job", Headers: renamed["200"].Headers, Content: renamed["200"].Content}
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "delete-tag", Method: http.MethodDelete, Path: "/v1/tags/{id}", Tags: tags, DefaultStatus: http.StatusAccepted,
 		Summary: "Remove a tag from the site and all contacts", Description: "The contacts lose it in the background.",
