@@ -47,6 +47,8 @@ var asks = map[string]string{
 	"order-statuses":         `{"ids":["lead","customer","vip","inactive"]}`,
 	"change-site":            `{"name":"Bakkerij Jansen","lock_scope":"field","automation":{"disabled":["appointment"]}}`,
 	"run-import":             `{"mapping":{"Wie mailen we":"email"}}`,
+	"create-form":            `{"name":"Contact","slug":"contact","origins":["https://www.example.nl"],"fields":{"vraag":"note"},"thank_you":"https://www.example.nl/bedankt"}`,
+	"change-form":            `{"name":"Contact","closed":true}`,
 	"create-source":          `{"kind":"own","name":"Webshop"}`,
 }
 
