@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -47,6 +48,27 @@ func TamperWithAudit(t *Table, id crm.SiteID, row string) map[string]error {
 		"update in a transaction": t.commit(ctx, id, beside, set), "delete in a transaction": t.commit(ctx, id, beside, del),
 		"put in a transaction": t.commit(ctx, id, beside, over), "delete in a batch": batch, "put in a batch": batchPut,
 	}
+}
+
+// Age makes a contact's body one of the release before, which counted no orders by
+// currency and kept no firsts.
+func Age(b *Book, id crm.ContactID) error {
+	it, err := b.slotItem(context.Background(), id)
+	if err != nil {
+		return err
+	}
+	var body map[string]any
+	if err := json.Unmarshal([]byte(text(it, "body")), &body); err != nil {
+		return err
+	}
+	delete(body, "on")
+	delete(body, "fi")
+	old, err := packJSON(body)
+	if err != nil {
+		return err
+	}
+	return b.t.commit(context.Background(), b.site.ID, types.TransactWriteItem{Update: &types.Update{TableName: b.t.name, Key: slotKey(&b.site, id),
+		UpdateExpression: ptr("SET body = :b"), ExpressionAttributeValues: item{":b": str(old)}}})
 }
 
 // TimelineItems counts what is stored beside a contact.

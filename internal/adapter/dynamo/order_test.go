@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -238,5 +240,36 @@ func TestAnOrdersTextsKeepTheFieldRules(t *testing.T) {
 	c, err := find(t, b, "a@b.example")
 	if err != nil || len(c.Address.Postcode) != 20 || len(c.Address.City) != 200 || c.Language != "" {
 		t.Errorf("%+v %q, %v", c.Address, c.Language, err)
+	}
+}
+
+// A contact as the release before kept it has its figures and its first order.
+func TestFiguresOfTheReleaseBefore(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	v := versions("emma@b.example")
+	attach(t, b, v[0])
+	attach(t, b, v[2])
+	want, err := find(t, b, "emma@b.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dynamo.Age(b, want.ID); err != nil {
+		t.Fatal(err)
+	}
+	old, err := b.Get(ctx, want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := &old.Figures; !slices.Equal(f.Currencies(), []string{"EUR"}) || f.In("EUR") != 2 || f.Average("EUR") != 3125 {
+		t.Errorf("figures %+v", f)
+	}
+	old.StatusManual = true
+	if old.GiveBack(policy); old.Status != contact.Customer {
+		t.Errorf("given back to the automation it is a %s", old.Status)
+	}
+	attach(t, b, v[1]) // paid
+	got, err := b.Get(ctx, want.ID)
+	if err != nil || !reflect.DeepEqual(got.Figures, want.Figures) {
+		t.Errorf("counted %+v, want %+v, %v", got.Figures, want.Figures, err)
 	}
 }

@@ -392,6 +392,13 @@ func contactOf(it item) (c contact.Contact, ok bool, err error) {
 		}
 		c.Firsts[e] = fromMicros(at)
 	}
+	if len(r.Firsts) == 0 && r.Orders > 0 { // from before firsts were kept
+		at := c.Figures.FirstAt
+		if at.IsZero() {
+			at = c.CreatedAt
+		}
+		c.Firsts = map[contact.Event]time.Time{contact.FirstOrder: at}
+	}
 	c.Group, c.Merged, c.Origin.By = r.Group, r.Merged, r.By
 	c.Figures.Counts, c.Open, c.Avatar = r.Counts, r.Open, r.Avatar
 	unpackConsents(&r, &c)

@@ -3,7 +3,6 @@ package contact
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"clientele/internal/domain/crm"
@@ -71,14 +70,34 @@ func (f *Figures) Join(o Figures) {
 	f.Placed(o.LastAt)
 }
 
+// ByCurrency reports whether each order is counted by its currency. Figures that
+// were kept before that are not, until the next order has all of them counted.
+func (f *Figures) ByCurrency() bool {
+	n := 0
+	for _, of := range f.Counts {
+		n += of
+	}
+	return n == f.Orders
+}
+
 // Currencies are those of the orders, in the order of the alphabet.
 func (f *Figures) Currencies() []string {
-	return slices.SortedFunc(maps.Keys(f.Counts), strings.Compare)
+	all := slices.AppendSeq(slices.Collect(maps.Keys(f.Counts)), maps.Keys(f.Revenue))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// In is how many orders are of a currency.
+func (f *Figures) In(currency string) int {
+	if _, only := f.Revenue[currency]; only && len(f.Revenue) == 1 && !f.ByCurrency() {
+		return f.Orders
+	}
+	return f.Counts[currency]
 }
 
 // Average is the revenue of an order of a currency in minor units, rounded half up.
 func (f *Figures) Average(currency string) int64 {
-	n := int64(f.Counts[currency])
+	n := int64(f.In(currency))
 	if n == 0 {
 		return 0
 	}

@@ -174,7 +174,13 @@ func postal(a Address) [6]string {
 // first or the last order goes, the others tell which one is it now.
 func (o Order) count(before *Order, c *contact.Contact, others Others) error {
 	f := &c.Figures
-	if before.Counts() {
+	if !f.ByCurrency() {
+		rest, err := others()
+		if err != nil {
+			return err
+		}
+		*f = rest
+	} else if before.Counts() {
 		r := before.Revenue()
 		f.Add(-1, r.Currency, r.Minor)
 		at := before.PlacedAt

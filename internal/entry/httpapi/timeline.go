@@ -249,7 +249,7 @@ func (h contactsAPI) figures(ctx context.Context, c caller, in *ByID) (*figuresA
 	f := found.Figures
 	j := figuresJSON{OrdersCount: f.Orders, Revenue: []revenueJSON{}, FirstOrderAt: when(f.FirstAt), LastOrderAt: when(f.LastAt), OpenRequests: len(found.Open)}
 	for _, cur := range f.Currencies() {
-		j.Revenue = append(j.Revenue, revenueJSON{f.Counts[cur], moneyJSON{f.Revenue[cur], cur}, moneyJSON{f.Average(cur), cur}})
+		j.Revenue = append(j.Revenue, revenueJSON{f.In(cur), moneyJSON{f.Revenue[cur], cur}, moneyJSON{f.Average(cur), cur}})
 	}
 	for _, a := range acts { // the newest; a contact's making is one at least
 		j.LastActivityAt, j.LastActivityKind = a.At, a.Kind
