@@ -25,6 +25,7 @@ import (
 	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/segment"
 	"clientele/internal/domain/site"
 )
 
@@ -158,6 +159,7 @@ type Jobs interface {
 // Contacts is what jobs need of the site's book.
 type Contacts interface {
 	contact.Book
+	segment.Groups
 
 	// EachRow calls visit with the row of every contact that exists from the start
 	// to the end of the call exactly once, in no order, from one goroutine.

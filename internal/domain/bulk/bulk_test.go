@@ -11,6 +11,7 @@ import (
 	"clientele/internal/domain/bulk"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/group"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/timeline"
 	"clientele/internal/test/bulkkit"
@@ -269,4 +270,29 @@ func TestARequestTellsAllThatIsWrong(t *testing.T) {
 	if jobs, err := d.b.ListBulk(d.Context(), 10); err != nil || len(jobs) != 0 {
 		t.Errorf("%d jobs were made, %v", len(jobs), err)
 	}
+}
+
+func TestAFilterNamesListsGroupsAndStatuses(t *testing.T) {
+	d := open(t)
+	d.s.Lists = []contact.ListDef{{ID: "list_a", Name: "Nieuws", Channel: contact.ByEmail}}
+	if err := d.s.AddStatus("st_a", "Vaste gast", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.b.PutGroup(d.Context(), group.Group{ID: "gr_1", Name: "Horeca & Co"}); err != nil {
+		t.Fatal(err)
+	}
+	d.people(3)
+	facts := []contact.Facts{{Source: "import:1", Email: "x@b.example", Group: "gr_1", Status: "st_a",
+		Lists: []contact.Subscription{{List: "list_a", Channel: contact.ByEmail, Standing: contact.Standing{State: contact.ConsentSubscribed}}}}}
+	if err := d.b.UpsertAll(d.Context(), facts, now, func(int, *contact.Contact, contact.Facts, bool) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for filter, n := range map[string]int{"list:NIEUWS": 1, "list:list_a": 1, "list:taart": 0, "-list:nieuws": 3, `group:"horeca & co"`: 1, "group = gr_1": 1, `status = "vaste gast"`: 1} {
+		p, err := bulk.Look(d.Context(), d.b, d.actions, d.s, owner, bulk.Request{Action: "add_tags", Args: bulk.Args{Tags: []string{"a"}}, Selection: bulk.Selection{Filter: filter}}, now)
+		if err != nil || p.Matched != n {
+			t.Errorf("%s is about %d, want %d; %v", filter, p.Matched, n, err)
+		}
+	}
+	j := d.run(rough, d.start(bulk.Request{Action: "add_tags", Args: bulk.Args{Tags: []string{"a"}}, Selection: bulk.Selection{Filter: `list:nieuws AND group:"Horeca & Co"`}}))
+	d.want(j, bulk.Done, 1, 0, 0)
 }

@@ -116,11 +116,10 @@ func count(ctx context.Context, b Contacts, s site.Site, sel Selection) (n int, 
 		}
 		return n, nil
 	}
-	f, err := segment.Parse(sel.Filter)
+	f, err := segment.Open(ctx, sel.Filter, s, b)
 	if err != nil {
 		return 0, err
 	}
-	f = f.Statuses(s.StatusID)
 	err = b.EachRow(ctx, func(row contact.Row) error {
 		if f.Match((*view)(&row)) {
 			n++
@@ -287,6 +286,13 @@ func (r *view) Time(f segment.Field) (time.Time, bool) {
 		return r.UpdatedAt, true
 	}
 	return time.Time{}, false
+}
+
+func (r *view) List(i int) (string, bool) {
+	if i < len(r.Lists) {
+		return r.Lists[i], true
+	}
+	return "", false
 }
 
 func (r *view) Tag(i int) (string, bool) {

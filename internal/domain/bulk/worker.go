@@ -72,11 +72,10 @@ const leave = 20 * time.Second
 // part works through a part, page after page. Two workers on the same part do
 // the same page; the one that comes second with its count goes on from there.
 func (w *Worker) part(ctx context.Context, b Book, s site.Site, j Job, a Action, t Task) error {
-	f, err := segment.Parse(j.Selection.Filter)
+	f, err := segment.Open(ctx, j.Selection.Filter, s, b) // it was checked before
 	if err != nil {
-		return fmt.Errorf("its filter was checked before: %w", err)
+		return fmt.Errorf("its filter: %w", err)
 	}
-	f = f.Statuses(s.StatusID)
 	for {
 		p, err := b.BulkPart(ctx, j.ID, t.Part)
 		if err != nil {

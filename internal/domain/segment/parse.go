@@ -320,6 +320,13 @@ func (p *parser) comparison(f Field, o op, at int) (*node, error) {
 		if n.value == "" {
 			return nil, p.fail(start, "write tags:* for any tag", "a tag is not empty")
 		}
+	case lists:
+		if o != has {
+			return nil, p.fail(at, "write list:news, and NOT list:news for the contrary", "%s is not for newsletter lists", signs[o])
+		}
+		if n.value == "" {
+			return nil, p.fail(start, "write list:* for any list", "a list has a name")
+		}
 	case text:
 		if o != is && o != differs && o != has {
 			return nil, p.fail(at, "use =, != or :", "%s is for numbers and moments, %s is text", signs[o], f)

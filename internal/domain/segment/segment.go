@@ -11,7 +11,8 @@
 //     without separators. "" is the empty text: company = "".
 //   - : asks whether a text holds another, without case and accents; tags:vip
 //     whether the contact has the tag, without case; field:* whether there is
-//     any value.
+//     any value; list:news whether they are subscribed to the newsletter list.
+//     Lists, groups and statuses are meant by name or id: see Open.
 //   - <, <=, > and >= are for orders_count and for moments. A moment is RFC 3339
 //     or a day, YYYY-MM-DD; a day is meant whole: > is after it, <= includes it.
 //   - AND, OR, NOT (or - before a term) in capitals, and parentheses. Terms side
@@ -63,6 +64,7 @@ const (
 	CreatedAt
 	UpdatedAt
 	Group
+	List
 )
 
 type kind uint8
@@ -72,6 +74,7 @@ const (
 	number
 	moment
 	tags
+	lists
 )
 
 var fields = [...]struct {
@@ -82,7 +85,7 @@ var fields = [...]struct {
 	Company: {"company", text}, Phone: {"phone", text}, Status: {"status", text}, Tags: {"tags", tags},
 	Consent: {"consent", text}, City: {"city", text}, Postcode: {"postcode", text}, Country: {"country", text},
 	Language: {"language", text}, OrdersCount: {"orders_count", number}, CreatedAt: {"created_at", moment}, UpdatedAt: {"updated_at", moment},
-	Group: {"group", text},
+	Group: {"group", text}, List: {"list", lists},
 }
 
 // String is the name of the field in a filter.
@@ -124,6 +127,9 @@ type Row interface {
 	Time(Field) (time.Time, bool)
 	// Tag returns the i-th tag from 0, and false beyond the last.
 	Tag(i int) (string, bool)
+	// List returns the id of the i-th newsletter list that may be sent to the contact,
+	// and false beyond the last.
+	List(i int) (string, bool)
 }
 
 // Filter is a parsed filter. Its zero value matches every contact. It never
@@ -162,27 +168,6 @@ type node struct {
 	number int64
 	// A moment is the span [from, to): a day, or the one nanosecond of an instant.
 	from, to time.Time
-}
-
-// Statuses is the filter with the names of statuses as the ids that the site's contacts
-// have; what id does not know stays as it is written.
-func (f Filter) Statuses(id func(name string) (string, bool)) Filter {
-	var copied func(n *node) *node
-	copied = func(n *node) *node {
-		m := *n
-		if s, ok := id(n.value); ok && n.field == Status && n.op != isSet {
-			m.value, m.needle = s, fold(s)
-		}
-		m.kids = make([]*node, len(n.kids))
-		for i, k := range n.kids {
-			m.kids[i] = copied(k)
-		}
-		return &m
-	}
-	if f.root == nil {
-		return f
-	}
-	return Filter{copied(f.root)}
 }
 
 // All reports whether the filter matches every contact.
@@ -256,6 +241,16 @@ func (n *node) match(r Row) bool {
 				return false
 			}
 			if n.op == isSet || crm.SameFolded(tag, n.value) {
+				return true
+			}
+		}
+	case lists:
+		for i := 0; ; i++ {
+			list, ok := r.List(i)
+			if !ok {
+				return false
+			}
+			if n.op == isSet || list == n.value {
 				return true
 			}
 		}

@@ -18,6 +18,7 @@ type person struct {
 	orders  int64
 	created time.Time
 	tags    []string
+	lists   []string
 }
 
 func (p *person) Text(f Field) string        { return p.texts[f] }
@@ -32,12 +33,19 @@ func (p *person) Tag(i int) (string, bool) {
 	return p.tags[i], true
 }
 
+func (p *person) List(i int) (string, bool) {
+	if i >= len(p.lists) {
+		return "", false
+	}
+	return p.lists[i], true
+}
+
 var zoe = &person{
 	texts: map[Field]string{
 		ID: "c_Ab1", Email: "Zoe.de-Wit@Example.nl", FirstName: "Zoë", LastName: "de Wit", Company: "Bakkerij Groß & Zn.",
 		Phone: "+31 6 1234-5678", Status: "customer", City: "'s-Hertogenbosch", Postcode: "5211 AA", Country: "NL", Language: "nl", Consent: "subscribed",
 	},
-	orders: 3, created: time.Date(2026, 3, 2, 23, 30, 0, 0, time.UTC), tags: []string{"VIP", "brood abonnement"},
+	orders: 3, created: time.Date(2026, 3, 2, 23, 30, 0, 0, time.UTC), tags: []string{"VIP", "brood abonnement"}, lists: []string{"list_a", "list_b"},
 }
 
 var nobody = &person{orders: -1}
@@ -56,6 +64,7 @@ func TestMatch(t *testing.T) {
 		{"company:gross", true, false}, {"company:GROẞ", true, false}, {"email:example.NL", true, false}, {"email = zoe.de-wit@example.nl", true, false},
 		{"city:'s-h", true, false}, {"city:’s-h", true, false}, {"postcode:5211", true, false}, {`postcode = "5211 aa"`, true, false},
 		{"tags:vip", true, false}, {"tags:vi", false, false}, {`tags:"Brood Abonnement"`, true, false}, {"-tags:vip", false, true}, {"NOT tags:gold", true, true},
+		{"list:list_b", true, false}, {"list:list_c", false, false}, {"list:*", true, false}, {"-list:list_a", false, true},
 		{"phone:0612345678", true, false}, {"phone:06-1234", true, false}, {"phone:+316", true, false}, {"phone:0031", true, false}, {"phone:612346", false, false},
 		{`phone = "+31612345678"`, true, false}, {"phone = +31-6-12345678", true, false}, {"phone = 0612345678", false, false},
 		{"orders_count = 3", true, false}, {"orders_count != 3", false, true}, {"orders_count > 2", true, false}, {"orders_count >= 4", false, false},
@@ -96,7 +105,7 @@ func TestErrorsTellWhereAndWhatToDo(t *testing.T) {
 		{"colour = red", 1, `no field "colour"`}, {"  http://x.example", 3, `no field "http"`}, {"zoë AND kleur:x", 9, "first_name, last_name"},
 		{"a AND b OR c", 9, "AND and OR are mixed"}, {"a OR b c", 8, "mixed"}, {"a b OR c", 5, "put parentheses"}, {"(a AND b OR c)", 10, "mixed"},
 		{"a and b", 3, "write AND in capitals"}, {"a or b", 3, "OR in capitals"}, {"not a", 1, "NOT in capitals"}, {"and", 1, "capitals"}, {"a Not b", 3, "capitals"},
-		{"status >= lead", 8, "status is text"}, {"tags = vip", 6, "write tags:vip"}, {`tags:""`, 6, "tags:*"}, {"orders_count:3", 13, "number"}, {"created_at:2026", 11, "moment"},
+		{"status >= lead", 8, "status is text"}, {"tags = vip", 6, "write tags:vip"}, {`tags:""`, 6, "tags:*"}, {"list = news", 6, "write list:news"}, {`list:""`, 6, "list:*"}, {"orders_count:3", 13, "number"}, {"created_at:2026", 11, "moment"},
 		{"orders_count = 3.5", 16, "whole number"}, {"orders_count > many", 16, "digits"}, {"orders_count > 99999999999999999999", 16, "whole number"},
 		{"created_at > yesterday", 14, "2026-03-31"}, {"created_at > 2026-02-30", 14, "a day"}, {"created_at > 2026-02-03T10:00", 14, "moment"},
 		{"status =", 9, "missing"}, {"status = AND a", 10, "missing"}, {"status = )", 10, "missing"}, {"status == lead", 8, "not known"}, {"status <> lead", 8, "not known"}, {"= lead", 1, "without a field"},
@@ -318,6 +327,7 @@ func (c *column) Number(Field) (int64, bool) { return c.count[c.i], true }
 func (c *column) Time(Field) (time.Time, bool) {
 	return time.UnixMilli(c.times[c.i]), true
 }
+func (c *column) List(int) (string, bool) { return "", false }
 func (c *column) Tag(i int) (string, bool) {
 	if i >= len(c.tags[c.i]) {
 		return "", false

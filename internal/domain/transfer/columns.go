@@ -44,8 +44,9 @@ const (
 	FieldTags              Field = "tags"
 	FieldGroup             Field = "group" // of customers, by name
 	FieldStatus            Field = "status"
-	FieldConsent           Field = "consent" // to marketing mail; only from a column that says so
-	FieldOptOut            Field = "opt_out" // anything but a no in it is an unsubscription
+	FieldConsent           Field = "consent"          // to marketing mail; only from a column that says so
+	FieldLists             Field = "newsletter_lists" // by name; only of a column that is called so
+	FieldOptOut            Field = "opt_out"          // anything but a no in it is an unsubscription
 	FieldNote              Field = "note"
 	FieldExternalID        Field = "external_id"
 	FieldCreatedAt         Field = "created_at" // recognised, so that it is no riddle, and not imported
@@ -160,6 +161,7 @@ var names = map[Field]string{
 	"browser":        `browser; navigateur`,
 	"os":             `os; operating system; besturingssysteem; betriebssystem; système d'exploitation`,
 	FieldGroup:       `group`,
+	FieldLists:       `newsletter lists; nieuwsbrieflijsten; newsletter listen; listes de newsletter`,
 	FieldTags: `tags; tag; tag names; labels; label; keywords; categories; category; group membership; trefwoorden; etiketten;
 		etiket; categorieën; categorie; schlagworte; schlagwörter; stichwörter; kategorien; kategorie; étiquettes; étiquette;
 		mots-clés; catégories; catégorie; libellés`,

@@ -30,7 +30,7 @@ var ExportColumns = []string{
 	"gender", "vat_number", "fiscal_number", "preferred_channel", "street", "street_2", "postcode", "city", "region", "country",
 	"billing_street", "billing_street_2", "billing_postcode", "billing_city", "billing_region", "billing_country",
 	"shipping_street", "shipping_street_2", "shipping_postcode", "shipping_city", "shipping_region", "shipping_country",
-	"status", "tags", "group", "consent", "note", "external_id",
+	"status", "tags", "group", "consent", "newsletter_lists", "note", "external_id",
 	"origin_channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "referrer", "landing_page", "device", "browser", "os",
 	"orders_count", "created_at", "updated_at",
 }
@@ -98,11 +98,10 @@ func (ex *Exporter) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 	if len(columns) == 0 {
 		columns = exportColumns(s)
 	}
-	filter, err := segment.Parse(j.Filter)
+	filter, err := segment.Open(ctx, j.Filter, s, b) // it was checked before
 	if err != nil {
-		return fmt.Errorf("export %s: its filter was checked before: %w", j.ID, err)
+		return fmt.Errorf("export %s: its filter: %w", j.ID, err)
 	}
-	filter = filter.Statuses(s.StatusID)
 	key := exportKey(s.ID, j.ID)
 	file := ex.Files.Create(ctx, key, "text/csv; charset=utf-8")
 	rows, err := ex.write(ctx, b, file, s, j, filter, columns)
@@ -135,6 +134,9 @@ func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, s si
 		}
 		if name == "status" {
 			read[i] = func(c *contact.Contact) string { return s.StatusText(c.Status) }
+		}
+		if name == "newsletter_lists" {
+			read[i] = listsCell(s.Policy())
 		}
 		if name == "group" {
 			groups, err := b.Groups(ctx)
@@ -206,6 +208,19 @@ func groupCell(groups []group.Group) func(*contact.Contact) string {
 	return func(c *contact.Contact) string { return names[c.Group] }
 }
 
+// listsCell names the newsletter lists that may be sent to a contact.
+func listsCell(pol contact.Policy) func(*contact.Contact) string {
+	return func(c *contact.Contact) string {
+		var names []string
+		for _, id := range c.Subscribed() {
+			if d, ok := pol.List(id); ok {
+				names = append(names, d.Name)
+			}
+		}
+		return JoinTags(names)
+	}
+}
+
 // cellOf is how a column is read; all of them are looked up once a file.
 func cellOf(name string) func(*contact.Contact) string {
 	if f, ok := cells[name]; ok {
@@ -267,6 +282,13 @@ func (r *filterRow) Time(f segment.Field) (time.Time, bool) {
 		return r.UpdatedAt, true
 	}
 	return time.Time{}, false
+}
+
+func (r *filterRow) List(i int) (string, bool) {
+	if l := (*contact.Contact)(r).Subscribed(); i < len(l) {
+		return l[i], true
+	}
+	return "", false
 }
 
 func (r *filterRow) Tag(i int) (string, bool) {

@@ -473,7 +473,7 @@ func assign(columns []Column, mapping map[string]string, pol contact.Policy) {
 }
 
 var special = []string{"email", "email_2", "email_3", "name", "last_name_prefix", "house_number", "house_number_suffix",
-	"billing_house_number", "billing_house_number_suffix", "shipping_house_number", "shipping_house_number_suffix", "tags", "group", "status", "consent", "opt_out", "external_id", "birth_date"}
+	"billing_house_number", "billing_house_number_suffix", "shipping_house_number", "shipping_house_number_suffix", "tags", "group", "status", "newsletter_lists", "consent", "opt_out", "external_id", "birth_date"}
 
 // ImportFields are the fields that a column can be mapped to.
 func ImportFields(pol contact.Policy) []string {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"clientele/internal/adapter/dynamo"
+	"clientele/internal/domain/consent"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
@@ -429,7 +430,7 @@ func TestGroupsGoOutAndComeInByName(t *testing.T) {
 	if c, err := book.Find(ctx, crm.EmailIdentity("a@b.example")); err != nil || c.Group != g.ID {
 		t.Errorf("in group %q, %v", c.Group, err)
 	}
-	_, file := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_1", Choice: []string{"email", "group"}, Filter: "group = gr_1"})
+	_, file := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_1", Choice: []string{"email", "group"}, Filter: `group:"horeca & CO"`})
 	if !strings.Contains(file, "\"a@b.example\",\"Horeca & Co\"") && !strings.Contains(file, "a@b.example,Horeca & Co") || strings.Contains(file, "c@b.example") {
 		t.Errorf("exported %s", file)
 	}
@@ -490,5 +491,56 @@ func TestHeaderOfUnknownNamesIsNoContact(t *testing.T) {
 	j = b.run(book, s, "email,password\nq@b.example,geheim\n", transferkit.Conditions{}, func(j *transfer.Job) { j.Mapping = map[string]string{"password": "note"} })
 	if c, err := book.Find(context.Background(), crm.EmailIdentity("q@b.example")); err != nil || c.Note != "" {
 		t.Errorf("%s: the note is %q, %v", j.State, c.Note, err)
+	}
+}
+
+// A list goes out and comes in by name. What a file says lifts no refusal, and leaves its evidence.
+func TestNewsletterListsGoOutAndComeInByName(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	ctx := context.Background()
+	s.Lists = []contact.ListDef{{ID: "list_a", Name: "Nieuws; brood", Channel: contact.ByEmail, DoubleOptIn: true}, {ID: "list_b", Name: "Taart", Channel: contact.ByEmail}}
+	for email, said := range map[string]contact.Consent{"b@b.example": "", "c@b.example": contact.ConsentUnsubscribed} {
+		f := contact.Facts{Source: "form:x", AsOf: contact.Stamp{At: base}, Email: email, Consent: said}
+		if _, _, err := book.Upsert(ctx, f, base, func(*contact.Contact, contact.Facts, bool) ([]timeline.Activity, error) { return nil, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := "email,newsletter_lists\na@b.example,\"\"\"nieuws; brood\"\";TAART\"\nb@b.example,list_b\nc@b.example,Taart\nd@b.example,Kaas\ne@b.example,\n"
+	j := b.run(book, s, file, transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 5, Created: 2, Updated: 2, Rejected: 1})
+	for email, on := range map[string]string{"a@b.example": "[list_a list_b]", "b@b.example": "[list_b]", "c@b.example": "[]", "e@b.example": "[]"} {
+		c, err := book.Find(ctx, crm.EmailIdentity(email))
+		if got := fmt.Sprint(c.Subscribed()); err != nil || got != on {
+			t.Errorf("%s is on %s, want %s; %v", email, got, on, err)
+		}
+		rows, err := book.Evidence(ctx, c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := 0
+		for _, r := range consent.History(&c, rows) {
+			if r.Value("list") != "" && r.Value("how") == "import" && r.Source == "import:"+j.ID {
+				from++
+			}
+		}
+		if want := map[string]int{"a@b.example": 2, "b@b.example": 1, "c@b.example": 1}[email]; from != want {
+			t.Errorf("%s has %d rows of evidence from the file, want %d", email, from, want)
+		}
+	}
+	_, out := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_1", CreatedAt: base, Choice: []string{"email", "newsletter_lists"}, Filter: "list:taart"})
+	for _, row := range []string{`"a@b.example","""Nieuws; brood"";Taart"`, `"b@b.example","Taart"`} {
+		if !strings.Contains(out, row) {
+			t.Errorf("the file lacks %s: %s", row, out)
+		}
+	}
+	if strings.Count(out, "@") != 2 {
+		t.Errorf("the filter let through: %s", out)
+	}
+	s.Lists = s.Lists[:1] // one is deleted: nobody is on it
+	for filter, n := range map[string]int{"list:*": 1, "list:list_b": 0, "list:list_a": 1, "-list:*": 3} {
+		if j, out := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: fmt.Sprintf("exp_%x", filter), CreatedAt: base, Choice: []string{"email"}, Filter: filter}); j.Total != n {
+			t.Errorf("%s: %s", filter, out)
+		}
 	}
 }

@@ -108,6 +108,16 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 			}
 		case "consent":
 			f.Consent = strictest(f.Consent, contact.ConsentFrom(v))
+		case "newsletter_lists":
+			for _, name := range SplitTags(v) {
+				d, ok := l.list(name)
+				if !ok {
+					return reject(fmt.Errorf("there is no newsletter list %q; make it first, or leave the column out", name))
+				}
+				if !slices.ContainsFunc(f.Lists, func(s contact.Subscription) bool { return s.List == d.ID }) {
+					f.Lists = append(f.Lists, contact.Subscription{List: d.ID, Channel: d.Channel, Standing: contact.Standing{State: contact.ConsentSubscribed}})
+				}
+			}
 		case "opt_out":
 			if said := contact.ConsentFrom(v); said != contact.ConsentNever { // a date, a reason, a yes
 				f.Consent = contact.ConsentUnsubscribed
@@ -163,6 +173,15 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		return f, &rejection{columnOf(l.columns, "email"), "", fmt.Sprintf("a contact has at most %d addresses", contact.MaxEmails)}
 	}
 	return f, nil
+}
+
+// list is the site's list of a name or an id.
+func (l *layout) list(name string) (contact.ListDef, bool) {
+	i := slices.IndexFunc(l.policy.Lists, func(d contact.ListDef) bool { return d.ID == name || crm.SameFolded(d.Name, name) })
+	if i < 0 {
+		return contact.ListDef{}, false
+	}
+	return l.policy.Lists[i], true
 }
 
 // custom sets a field of the site; one that is gone since the file was looked at
