@@ -87,7 +87,7 @@ func (b *Book) CreateAll(ctx context.Context, cs []contact.Contact, once *contac
 			return cs, false, err
 		}
 		if once != nil {
-			if first, ok, err := b.replayAll(ctx, once); ok || err != nil {
+			if first, ok, err := b.replayAll(ctx, once, cs[0].CreatedAt); ok || err != nil {
 				return first, ok, err
 			}
 		}

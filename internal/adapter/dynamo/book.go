@@ -173,7 +173,7 @@ func (b *Book) Create(ctx context.Context, c contact.Contact, once *contact.Once
 			return c, false, err
 		}
 		if once != nil {
-			if first, ok, err := b.replay(ctx, once); ok || err != nil {
+			if first, ok, err := b.replay(ctx, once, c.CreatedAt); ok || err != nil {
 				return first, ok, err
 			}
 		}

@@ -53,7 +53,7 @@ func (b *Book) AddEntry(ctx context.Context, id crm.ContactID, a timeline.Activi
 			return a, false, err
 		}
 		if once != nil {
-			if made, err := b.madeBy(ctx, once); err != nil {
+			if made, err := b.madeBy(ctx, once, now); err != nil {
 				return a, false, err
 			} else if made != "" {
 				first, err := b.Entry(ctx, c.ID, made)
@@ -385,7 +385,7 @@ func (b *Book) SendMessage(ctx context.Context, id crm.ContactID, once *contact.
 	_, err = b.changeWith(ctx, id, now, func(_, next *contact.Contact) ([]timeline.Activity, []types.TransactWriteItem, error) {
 		var err error
 		if once != nil {
-			if first, err = b.madeBy(ctx, once); err != nil {
+			if first, err = b.madeBy(ctx, once, now); err != nil {
 				return nil, nil, err
 			} else if first != "" {
 				return nil, nil, errReplayed

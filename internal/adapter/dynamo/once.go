@@ -36,8 +36,8 @@ func (b *Book) onceMade(o *contact.Once, made string, at time.Time) types.Transa
 }
 
 // replay is what an earlier request with the key made; ok is false if none did.
-func (b *Book) replay(ctx context.Context, o *contact.Once) (contact.Contact, bool, error) {
-	made, ok, err := b.replayAll(ctx, o)
+func (b *Book) replay(ctx context.Context, o *contact.Once, now time.Time) (contact.Contact, bool, error) {
+	made, ok, err := b.replayAll(ctx, o, now)
 	if !ok || err != nil {
 		return contact.Contact{}, false, err
 	}
@@ -45,8 +45,8 @@ func (b *Book) replay(ctx context.Context, o *contact.Once) (contact.Contact, bo
 }
 
 // replayAll is replay for a request that may have made several.
-func (b *Book) replayAll(ctx context.Context, o *contact.Once) ([]contact.Contact, bool, error) {
-	ids, err := b.madeBy(ctx, o)
+func (b *Book) replayAll(ctx context.Context, o *contact.Once, now time.Time) ([]contact.Contact, bool, error) {
+	ids, err := b.madeBy(ctx, o, now)
 	if ids == "" || err != nil {
 		return nil, false, err
 	}
@@ -66,9 +66,9 @@ func (b *Book) replayAll(ctx context.Context, o *contact.Once) ([]contact.Contac
 
 // madeBy is what an earlier request with the key made, as onceMade was told; "" if
 // there was none.
-func (b *Book) madeBy(ctx context.Context, o *contact.Once) (string, error) {
+func (b *Book) madeBy(ctx context.Context, o *contact.Once, now time.Time) (string, error) {
 	it, err := b.t.get(ctx, b.site.ID, onceKey(b.site.ID, o.Principal, o.Key))
-	if err != nil || it == nil {
+	if err != nil || it == nil || number(it, "ttl") < now.Unix() { // time to live deletes late
 		return "", err
 	}
 	if text(it, "hash") != o.Hash {

@@ -261,3 +261,26 @@ func TestFirstAndLastOrderAreOfThoseThatCount(t *testing.T) {
 		}
 	}
 }
+
+// Time to live deletes late, so the clock decides when an idempotency key is free again.
+func TestAnOldIdempotencyKeyIsFree(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	c := create(t, b, "a@b.example")
+	add := func(hash string, at time.Time) (timeline.Activity, bool, error) {
+		a, err := timeline.NewNote(timeline.Entry{Title: hash}, at, at, "api", "key_1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.AddEntry(ctx, c.ID, a, &contact.Once{Principal: "key_1", Key: "k", Hash: hash}, at)
+	}
+	first, _, err := add("one", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, replayed, err := add("one", now.Add(time.Hour)); err != nil || !replayed || again.ID != first.ID {
+		t.Errorf("repeated: %v, %v", replayed, err)
+	}
+	if _, replayed, err := add("two", now.Add(25*time.Hour)); err != nil || replayed {
+		t.Errorf("a day later: replayed %v, %v", replayed, err)
+	}
+}

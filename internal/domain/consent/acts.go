@@ -139,7 +139,7 @@ func Subscribe(ctx context.Context, b Book, s site.Site, id crm.ContactID, list 
 			p.Language = language(s, c)
 		}
 		if state == contact.ConsentUnsubscribed {
-			if !c.Settle(d.Scope(), state, contact.Mark{Since: now, Source: p.Source}) {
+			if refuses(c, d.Scope()) || !c.Settle(d.Scope(), state, contact.Mark{Since: now, Source: p.Source}) {
 				return nil, contact.ErrUnchanged
 			}
 			return rows(s, p, &before, c), nil
@@ -165,6 +165,13 @@ func Subscribe(ctx context.Context, b Book, s site.Site, id crm.ContactID, list 
 		}
 		return acts, nil
 	})
+}
+
+// refuses reports whether a contact has left a scope already, or complained, which
+// no leaving makes less.
+func refuses(c *contact.Contact, sc contact.Scope) bool {
+	st := c.Standing(sc).State
+	return contact.Strictest(contact.ConsentUnsubscribed, st) == st
 }
 
 func rows(s site.Site, p contact.Proof, before, after *contact.Contact) (acts []timeline.Activity) {
@@ -253,6 +260,9 @@ func Record(ctx context.Context, b Book, s site.Site, id crm.ContactID, g Given,
 				f.Add("/at", "this person is %s since %s; only a consent that they gave later lifts that", st.State, st.Since.Format(time.RFC3339))
 				return nil, f.Err()
 			}
+		}
+		if g.State == contact.ConsentUnsubscribed && refuses(c, sc) {
+			return nil, contact.ErrUnchanged
 		}
 		if !c.Settle(sc, g.State, contact.Mark{Since: g.At.UTC().Truncate(time.Microsecond), Source: p.Source}) {
 			return nil, contact.ErrUnchanged
@@ -463,7 +473,7 @@ func Suppress(ctx context.Context, b Book, address string, by site.Actor, now ti
 		}
 		_, err = b.Change(ctx, c.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
 			before := c.Clone()
-			if !c.HasEmail(address) || c.Consent.Blocks() || !c.Settle(allMail, contact.ConsentUnsubscribed, contact.Mark{Since: now, Source: by.Source()}) {
+			if !c.HasEmail(address) || refuses(c, allMail) || !c.Settle(allMail, contact.ConsentUnsubscribed, contact.Mark{Since: now, Source: by.Source()}) {
 				return nil, contact.ErrUnchanged
 			}
 			p := contact.Proof{How: by.Source(), Source: by.Source(), By: by.ID, At: now, Address: address, Note: "put on the suppression list"}

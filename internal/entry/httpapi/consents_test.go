@@ -317,6 +317,13 @@ func TestSuppressedAddressesByAPI(t *testing.T) {
 			t.Errorf("evidence %v", rows)
 		}
 	}
+	// Leaving is more than a bounce, and less than a complaint.
+	n.must(200, n.do("POST", "/v1/suppressions", `{"emails":["bounce@b.example","spam@b.example"]}`))
+	n.want("bounce@b.example", "unsubscribed", "never")
+	n.want("spam@b.example", "complained", "never")
+	n.do("POST", "/v1/contacts/"+string(n.find("spam@b.example").ID)+"/consent",
+		`{"channel":"email","state":"unsubscribed","at":"`+n.clock.Format(time.RFC3339)+`","how":"by phone"}`)
+	n.want("spam@b.example", "complained", "never")
 }
 
 func TestLinksOfMailsCannotBeForgedOrMoved(t *testing.T) {
