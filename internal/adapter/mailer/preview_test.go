@@ -30,10 +30,10 @@ func story(t mail.Template, lang string) (mail.House, mail.Message) {
 		m.Values[mail.By], m.Values[mail.Link] = "Sanne de Vries", "https://app.example.nl/invitation#bakery.3q7x"
 		until(7 * 24 * time.Hour)
 	case mail.SignInCode:
-		m.Values[mail.Code], m.Values[mail.Link] = "482 913", "https://app.example.nl/sign-in#bakery.3q7x"
-		until(15 * time.Minute)
+		m.Values[mail.Code], m.Values[mail.Link] = "1234 5678", "https://app.example.nl/sign-in#bakery.3q7x"
+		until(10 * time.Minute)
 	case mail.ConfirmSubscription:
-		m.Values[mail.List], m.Values[mail.Link] = "Vers van de Zon", "https://app.example.nl/confirm/bakery-3q7x"
+		m.Values[mail.List], m.Values[mail.Link] = "Vers van de Zon", "https://app.example.nl/c/bakery-3q7x"
 		until(7 * 24 * time.Hour)
 	case mail.AccessReady:
 		m.Values[mail.Link] = "https://app.example.nl/files/bakery-3q7x"

@@ -38,8 +38,8 @@ type auditInput struct {
 	By     string    `query:"by" maxLength:"64" doc:"Only of this member or API key" example:"mb_0123456789abcdefghjkmnpqrs"`
 	Action string    `query:"action" maxLength:"64" doc:"Only this action" example:"export.started"`
 	Object string    `query:"object" maxLength:"64" doc:"Only what was done to this"`
-	From   time.Time `query:"from" doc:"Only from this moment on" example:"2026-01-01T00:00:00Z"`
-	Until  time.Time `query:"until" doc:"Only before this moment"`
+	Since  time.Time `query:"since" doc:"Entries of this moment or later" example:"2026-01-01T00:00:00Z"`
+	Until  time.Time `query:"until" doc:"Entries before this moment"`
 }
 
 type auditAnswer struct {
@@ -51,7 +51,7 @@ type auditAnswer struct {
 
 func (h siteAPI) listAudit(ctx context.Context, c caller, in *auditInput) (*auditAnswer, error) {
 	var faults crm.Faults
-	for name, at := range map[string]time.Time{"query/from": in.From, "query/until": in.Until} {
+	for name, at := range map[string]time.Time{"query/since": in.Since, "query/until": in.Until} {
 		if !at.IsZero() && (at.Year() < 1970 || at.Year() > 9999) {
 			faults.Add(name, "give a moment from 1970 on")
 		}
@@ -59,8 +59,8 @@ func (h siteAPI) listAudit(ctx context.Context, c caller, in *auditInput) (*audi
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	f := audit.Filter{By: in.By, Action: audit.Action(in.Action), Object: in.Object, From: in.From, Until: in.Until}
-	list := "audit " + in.By + "\x00" + in.Action + "\x00" + in.Object + "\x00" + in.From.UTC().Format(time.RFC3339Nano) + "\x00" + in.Until.UTC().Format(time.RFC3339Nano)
+	f := audit.Filter{By: in.By, Action: audit.Action(in.Action), Object: in.Object, From: in.Since, Until: in.Until}
+	list := "audit " + in.By + "\x00" + in.Action + "\x00" + in.Object + "\x00" + in.Since.UTC().Format(time.RFC3339Nano) + "\x00" + in.Until.UTC().Format(time.RFC3339Nano)
 	after, err := c.site.OpenCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err

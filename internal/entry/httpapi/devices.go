@@ -18,7 +18,7 @@ type pushDeviceJSON struct {
 	Platform     string    `json:"platform" doc:"ios, android or web" example:"ios"`
 	Name         string    `json:"name" example:"Emma's phone"`
 	RegisteredAt time.Time `json:"registered_at"`
-	SeenAt       time.Time `json:"seen_at" doc:"When it last registered"`
+	LastSeenAt   time.Time `json:"last_seen_at" doc:"When it last registered"`
 }
 
 func pushDeviceOf(d contact.PushDevice) pushDeviceJSON {

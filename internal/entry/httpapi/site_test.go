@@ -447,7 +447,7 @@ func TestTheAuditLogOverTheAPI(t *testing.T) {
 	}
 	seen, cursor := 0, ""
 	from := o.now.Add(-time.Hour).Format(time.RFC3339)
-	path := "/v1/audit?limit=2&action=form.created&by=" + ann.ID + "&from=" + from
+	path := "/v1/audit?limit=2&action=form.created&by=" + ann.ID + "&since=" + from
 	for pages := 0; pages < 10; pages++ {
 		page := o.must(200, owner, "GET", path+"&cursor="+cursor, "")
 		seen += len(page["entries"].([]any))
@@ -464,8 +464,8 @@ func TestTheAuditLogOverTheAPI(t *testing.T) {
 	if n := len(o.must(200, foreign, "GET", "/v1/audit", "")["entries"].([]any)); n != 2 {
 		t.Errorf("another site sees %d rows, want its own 2", n)
 	}
-	o.must(422, owner, "GET", "/v1/audit?from=yesterday", "")
-	o.must(422, owner, "GET", "/v1/audit?from=0001-02-01T00:00:00Z", "")
+	o.must(422, owner, "GET", "/v1/audit?since=yesterday", "")
+	o.must(422, owner, "GET", "/v1/audit?since=0001-02-01T00:00:00Z", "")
 }
 
 // files and tasks that go nowhere.

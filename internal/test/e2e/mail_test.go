@@ -107,7 +107,7 @@ func TestACommittedMailGoesOutInItsOrder(t *testing.T) {
 		t.Errorf("sent %q, want %q", got, texts)
 	}
 	code := s.getsMail(other, 1)[0]
-	if !strings.Contains(code.BodyText, "482 913") || !strings.Contains(code.BodyHTML, "482 913") || code.Subject != "Uw inlogcode voor Bakkerij Demo" {
+	if !strings.Contains(code.BodyText, "482 913") || !strings.Contains(code.BodyHTML, "482 913") || code.Subject != "Je inlogcode voor Bakkerij Demo" {
 		t.Errorf("the code is not in the mail: %+v", code)
 	}
 
