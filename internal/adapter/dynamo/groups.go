@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
 	"clientele/internal/domain/order"
@@ -65,7 +66,7 @@ func (b *Book) GroupByID(ctx context.Context, id string) (group.Group, error) {
 }
 
 // PutGroup implements group.Store.
-func (b *Book) PutGroup(ctx context.Context, g group.Group) (group.Group, error) {
+func (b *Book) PutGroup(ctx context.Context, g group.Group, log ...audit.Entry) (group.Group, error) {
 	r := groupRecord{Name: g.Name, Description: g.Description, Percentage: g.Percentage, Created: micros(g.CreatedAt), Updated: micros(g.UpdatedAt)}
 	for _, p := range g.Prices {
 		r.Prices = append(r.Prices, priceRecord{p.Product, p.Amount.Minor, p.Amount.Currency})
@@ -81,7 +82,7 @@ func (b *Book) PutGroup(ctx context.Context, g group.Group) (group.Group, error)
 	} else {
 		w.Update.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
 	}
-	err = b.t.commit(ctx, b.site.ID, w)
+	err = b.commitLogged(ctx, log, w)
 	var l *lost
 	if asLost(err, &l) {
 		if len(l.items[0]) == 0 {
@@ -94,6 +95,6 @@ func (b *Book) PutGroup(ctx context.Context, g group.Group) (group.Group, error)
 }
 
 // RemoveGroup implements group.Store.
-func (b *Book) RemoveGroup(ctx context.Context, id string) error {
-	return b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: groupKey(b.site.ID, id)}})
+func (b *Book) RemoveGroup(ctx context.Context, id string, log ...audit.Entry) error {
+	return b.commitLogged(ctx, log, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: groupKey(b.site.ID, id)}})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/tag"
 )
@@ -72,17 +73,29 @@ func (b *Book) Tag(ctx context.Context, id string) (tag.Tag, error) {
 	return tagOf(it)
 }
 
+// commitLogged commits writes with their rows of the audit log, which stand behind them.
+func (b *Book) commitLogged(ctx context.Context, log []audit.Entry, writes ...types.TransactWriteItem) error {
+	for _, e := range log {
+		w, err := b.t.auditWrite(b.site.ID, e)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, w)
+	}
+	return b.t.commit(ctx, b.site.ID, writes...)
+}
+
 // PutTag implements tag.Store.
-func (b *Book) PutTag(ctx context.Context, t tag.Tag) error {
+func (b *Book) PutTag(ctx context.Context, t tag.Tag, log ...audit.Entry) error {
 	w, err := b.tagWrite(t)
 	if err != nil {
 		return err
 	}
-	return b.t.commit(ctx, b.site.ID, w)
+	return b.commitLogged(ctx, log, w)
 }
 
 // RenameTag implements tag.Store.
-func (b *Book) RenameTag(ctx context.Context, from string, to tag.Tag) error {
+func (b *Book) RenameTag(ctx context.Context, from string, to tag.Tag, log ...audit.Entry) error {
 	if to.Colour == "" {
 		have, err := b.Tag(ctx, tag.ID(b.site.Secret, to.Name))
 		if err == nil {
@@ -96,12 +109,12 @@ func (b *Book) RenameTag(ctx context.Context, from string, to tag.Tag) error {
 		return err
 	}
 	if crm.SameFolded(from, to.Name) { // another spelling
-		return b.t.commit(ctx, b.site.ID, w)
+		return b.commitLogged(ctx, log, w)
 	}
-	return b.t.commit(ctx, b.site.ID, w, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(from)}})
+	return b.commitLogged(ctx, log, w, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(from)}})
 }
 
 // RemoveTag implements tag.Store.
-func (b *Book) RemoveTag(ctx context.Context, name string) error {
-	return b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(name)}})
+func (b *Book) RemoveTag(ctx context.Context, name string, log ...audit.Entry) error {
+	return b.commitLogged(ctx, log, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(name)}})
 }

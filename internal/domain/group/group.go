@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/order"
 )
@@ -123,16 +124,17 @@ func checkMoney(m order.Money, at string, faults *crm.Faults) {
 	}
 }
 
-// Store keeps the groups of a site.
+// Store keeps the groups of a site. What changes one commits the rows of the audit
+// log that it is given along with it.
 type Store interface {
 	Groups(ctx context.Context) ([]Group, error)
 	// GroupByID reads one, strongly consistent; crm.NotFound.
 	GroupByID(ctx context.Context, id string) (Group, error)
 	// PutGroup stores a new group (version 0) or the next version of one that is
 	// at its version; crm.Stale if somebody else was faster, crm.NotFound if it is gone.
-	PutGroup(ctx context.Context, g Group) (Group, error)
+	PutGroup(ctx context.Context, g Group, log ...audit.Entry) (Group, error)
 	// RemoveGroup may find it gone. Its members are freed by a bulk action.
-	RemoveGroup(ctx context.Context, id string) error
+	RemoveGroup(ctx context.Context, id string, log ...audit.Entry) error
 }
 
 // Item is a line of a basket at its list price.

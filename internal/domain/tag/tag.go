@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 )
@@ -22,17 +23,18 @@ type Tag struct {
 	Colour string // "#rrggbb", or empty
 }
 
-// Store keeps the tags that a site knows. Two names that crm.Fold makes one are one tag.
+// Store keeps the tags that a site knows. Two names that crm.Fold makes one are one
+// tag. What changes one commits the rows of the audit log that it is given along with it.
 type Store interface {
 	Tags(ctx context.Context) ([]Tag, error)
 	// Tag reads one by its id; crm.NotFound.
 	Tag(ctx context.Context, id string) (Tag, error)
-	PutTag(ctx context.Context, t Tag) error
+	PutTag(ctx context.Context, t Tag, log ...audit.Entry) error
 	// RenameTag makes the tag of the name from go and stores to in its place. A tag
 	// that already has the name of to keeps its colour, unless to has one.
-	RenameTag(ctx context.Context, from string, to Tag) error
+	RenameTag(ctx context.Context, from string, to Tag, log ...audit.Entry) error
 	// RemoveTag may find it gone.
-	RemoveTag(ctx context.Context, name string) error
+	RemoveTag(ctx context.Context, name string, log ...audit.Entry) error
 }
 
 // ID names a tag in addresses and keys: it follows from the name under the site's

@@ -193,7 +193,7 @@ func (h contactsAPI) createGroup(ctx context.Context, c caller, in *createGroupI
 	if len(have) >= group.MaxGroups {
 		return nil, crm.Errorf(crm.Conflict, "a site has at most %d groups; delete one first", group.MaxGroups)
 	}
-	if g, err = b.PutGroup(ctx, g); err != nil {
+	if g, err = b.PutGroup(ctx, g, h.setting(ctx, c, g.ID, "group")); err != nil {
 		return nil, err
 	}
 	return &groupAnswer{etag(g.Version), "/v1/groups/" + g.ID, groupOf(g, nil)}, nil
@@ -238,7 +238,7 @@ func (h contactsAPI) changeGroup(ctx context.Context, c caller, in *changeGroupI
 		return nil, err
 	}
 	g.UpdatedAt = h.clock.Now()
-	if g, err = b.PutGroup(ctx, g); err != nil {
+	if g, err = b.PutGroup(ctx, g, h.setting(ctx, c, g.ID, "group")); err != nil {
 		return nil, err
 	}
 	return &groupAnswer{ETag: etag(g.Version), Body: groupOf(g, nil)}, nil
@@ -250,7 +250,7 @@ func (h contactsAPI) deleteGroup(ctx context.Context, c caller, in *GroupByID) (
 	if err != nil {
 		return nil, err
 	}
-	if err := b.RemoveGroup(ctx, g.ID); err != nil {
+	if err := b.RemoveGroup(ctx, g.ID, h.setting(ctx, c, g.ID, "group")); err != nil {
 		return nil, err
 	}
 	j, err := h.startInternal(ctx, c, bulk.Request{Action: bulk.ClearGroupEverywhere, Args: bulk.Args{From: g.ID},

@@ -200,7 +200,7 @@ func (h contactsAPI) createTag(ctx context.Context, c caller, in *createTagInput
 	if t.Check(&faults); faults != nil {
 		return nil, faults.Err()
 	}
-	if err := h.open(c.site).PutTag(ctx, t); err != nil {
+	if err := h.open(c.site).PutTag(ctx, t, h.setting(ctx, c, tag.ID(c.site.Secret, t.Name), "tag")); err != nil {
 		return nil, err
 	}
 	out := &tagAnswer{Status: http.StatusCreated}
@@ -238,7 +238,7 @@ func (h contactsAPI) usePreset(ctx context.Context, c caller, in *presetInput) (
 		if have[crm.Fold(t.Name)] {
 			continue
 		}
-		if err := b.PutTag(ctx, t); err != nil {
+		if err := b.PutTag(ctx, t, h.setting(ctx, c, tag.ID(c.site.Secret, t.Name), "tag")); err != nil {
 			return nil, err
 		}
 	}
@@ -250,6 +250,11 @@ func (h contactsAPI) usePreset(ctx context.Context, c caller, in *presetInput) (
 		return nil, err
 	}
 	return h.listTags(ctx, c, nil)
+}
+
+// setting is the row of the audit log for a change of a tag or a group.
+func (h contactsAPI) setting(ctx context.Context, c caller, id, what string) audit.Entry {
+	return audit.Note(c.by, requestID(ctx), h.clock.Now(), audit.SettingsChanged, id, what)
 }
 
 // tagNamed is the tag of an id: one that the site knows, or one that only contacts have.
@@ -311,8 +316,8 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 	}
 	b, out := h.open(c.site), &tagAnswer{Status: http.StatusOK}
 	if next.Name == old.Name {
-		err = b.PutTag(ctx, next)
-	} else if err = b.RenameTag(ctx, old.Name, next); err == nil {
+		err = b.PutTag(ctx, next, h.setting(ctx, c, in.ID, "tag"))
+	} else if err = b.RenameTag(ctx, old.Name, next, h.setting(ctx, c, in.ID, "tag")); err == nil {
 		err = h.tagJob(ctx, c, old.Name, next.Name, out)
 	}
 	if err != nil {
@@ -330,7 +335,7 @@ func (h contactsAPI) deleteTag(ctx context.Context, c caller, in *TagByID) (*tag
 	if err != nil {
 		return nil, err
 	}
-	if err := h.open(c.site).RemoveTag(ctx, t.Name); err != nil {
+	if err := h.open(c.site).RemoveTag(ctx, t.Name, h.setting(ctx, c, in.ID, "tag")); err != nil {
 		return nil, err
 	}
 	out := &tagAnswer{}

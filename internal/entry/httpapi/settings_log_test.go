@@ -1,0 +1,35 @@
+package httpapi_test
+
+import (
+	"strings"
+	"testing"
+
+	"clientele/internal/domain/audit"
+)
+
+// Who changed a price or a tag is asked for later: each change of a group or a tag
+// leaves its row, in the same transaction.
+func TestChangesOfTagsAndGroupsAreInTheLog(t *testing.T) {
+	s := newShop(t)
+	g := s.must(201, s.do("POST", "/v1/groups", `{"name":"Horeca"}`))["id"].(string)
+	s.must(200, s.do("PATCH", "/v1/groups/"+g, `{"percentage":-5}`, "If-Match", "*"))
+	s.must(412, s.do("PATCH", "/v1/groups/"+g, `{"percentage":-9}`, "If-Match", `"1"`))
+	s.must(202, s.do("DELETE", "/v1/groups/"+g, ""))
+	tag := s.must(201, s.do("POST", "/v1/tags", `{"name":"VIP"}`))["id"].(string)
+	s.must(200, s.do("PATCH", "/v1/tags/"+tag, `{"colour":"#2c7a7b"}`))
+	s.must(202, s.do("PATCH", "/v1/tags/"+tag, `{"name":"Regular"}`))
+	for id, want := range map[string]int{g: 3, tag: 3} {
+		rows, _, err := s.table.AuditLog(t.Context(), s.id, audit.Filter{Object: id}, 50, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rows) != want {
+			t.Errorf("%s has %d rows, want %d: %+v", id, len(rows), want, rows)
+		}
+		for _, r := range rows {
+			if r.Action != audit.SettingsChanged || r.By == "" || strings.Join(r.Fields, "") == "" {
+				t.Errorf("a row that does not tell: %+v", r)
+			}
+		}
+	}
+}
