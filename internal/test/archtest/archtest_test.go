@@ -206,3 +206,20 @@ func TestEventsAreRead(t *testing.T) {
 		}
 	}
 }
+
+// A decision is told by its number.
+func TestDecisionsHaveNumbersOfTheirOwn(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root(t), "docs/decisions/*.md"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no decisions", err)
+	}
+	names := map[string]string{}
+	for _, f := range files {
+		name := filepath.Base(f)
+		number, _, _ := strings.Cut(name, "-")
+		if names[number] != "" {
+			t.Errorf("%s and %s have one number; take the next free one", names[number], name)
+		}
+		names[number] = name
+	}
+}
