@@ -13,7 +13,7 @@ import (
 )
 
 func env(t *testing.T) func(string) string {
-	return functiontest.Env(t, "BULK_QUEUE_URL", "http://localhost/1/queue")
+	return functiontest.Env(t, "BULK_QUEUE_URL", "http://localhost/1/queue", "BUCKET", "files")
 }
 
 // The task of a job that is gone is done.
@@ -34,7 +34,7 @@ func TestBuild(t *testing.T) {
 
 func TestBuildSaysWhatIsMissing(t *testing.T) {
 	full := env(t)
-	for _, missing := range []string{"TABLE", "BULK_QUEUE_URL"} {
+	for _, missing := range []string{"TABLE", "BULK_QUEUE_URL", "BUCKET"} {
 		if _, err := build(context.Background(), functiontest.Without(full, missing)); err == nil || !strings.Contains(err.Error(), missing) {
 			t.Errorf("error %v, want one that names %s", err, missing)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"clientele/internal/domain/document"
+	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/transfer"
 )
 
@@ -31,6 +32,7 @@ type Bucket struct {
 var (
 	_ transfer.Files  = (*Bucket)(nil)
 	_ document.Bucket = (*Bucket)(nil)
+	_ privacy.Bucket  = (*Bucket)(nil)
 )
 
 // Open makes a bucket of its name; no request is made.
@@ -107,6 +109,37 @@ func (b *Bucket) Remove(ctx context.Context, keys ...string) error {
 		}
 	}
 	return nil
+}
+
+// Purge removes every version of all objects under a prefix, but those whose key
+// keep reports true for, and counts the keys that had any.
+func (b *Bucket) Purge(ctx context.Context, prefix string, keep func(key string) bool) (int, error) {
+	removed := map[string]bool{}
+	pages := s3.NewListObjectVersionsPaginator(b.s3, &s3.ListObjectVersionsInput{Bucket: &b.name, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return len(removed), fmt.Errorf("listing versions of files: %w", err)
+		}
+		var all []types.ObjectIdentifier
+		for _, v := range page.Versions {
+			all = append(all, types.ObjectIdentifier{Key: v.Key, VersionId: v.VersionId})
+		}
+		for _, m := range page.DeleteMarkers {
+			all = append(all, types.ObjectIdentifier{Key: m.Key, VersionId: m.VersionId})
+		}
+		for _, o := range all {
+			if keep != nil && keep(*o.Key) {
+				continue
+			}
+			// One by one: a batch needs a checksum of its body, which not every service takes.
+			if _, err := b.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: o.Key, VersionId: o.VersionId}); err != nil {
+				return len(removed), fmt.Errorf("removing a version of a file: %w", err)
+			}
+			removed[*o.Key] = true
+		}
+	}
+	return len(removed), nil
 }
 
 // Stat implements transfer.Files.

@@ -13,12 +13,14 @@ import (
 
 	"clientele/internal/domain/bulk"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/transfer"
 )
 
 var (
 	_ transfer.Queue = (*Queue)(nil)
 	_ bulk.Queue     = (*Queue)(nil)
+	_ privacy.Queue  = (*Queue)(nil)
 )
 
 // SendTask implements transfer.Queue.
@@ -68,12 +70,25 @@ func (q *Queue) SendLater(ctx context.Context, after time.Duration, t transfer.T
 	if err != nil {
 		return err
 	}
+	return q.sendLater(ctx, after, m)
+}
+
+// SendErasure implements privacy.Queue.
+func (q *Queue) SendErasure(ctx context.Context, after time.Duration, t privacy.Task) error {
+	m, err := messageOf(t.Site, privacy.TaskMessage, t)
+	if err != nil {
+		return err
+	}
+	return q.sendLater(ctx, after, m)
+}
+
+func (q *Queue) sendLater(ctx context.Context, after time.Duration, m Message) error {
 	body, err := m.Pack()
 	if err != nil {
 		return err
 	}
 	_, err = q.sqs.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: q.url, MessageBody: &body, MessageGroupId: aws.String(string(t.Site)), DelaySeconds: int32(after / time.Second),
+		QueueUrl: q.url, MessageBody: &body, MessageGroupId: aws.String(string(m.Site)), DelaySeconds: int32(after / time.Second),
 	})
 	if err != nil {
 		return fmt.Errorf("sending a task for later: %w", err)

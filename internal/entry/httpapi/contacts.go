@@ -20,6 +20,7 @@ import (
 	"clientele/internal/domain/document"
 	"clientele/internal/domain/group"
 	"clientele/internal/domain/order"
+	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/tag"
 	"clientele/internal/domain/timeline"
@@ -36,15 +37,14 @@ type ContactBook interface {
 	mergeBook
 	entryBook
 	fileBook
-	// Erase is DeleteBy, after which no file brings the person back.
-	Erase(ctx context.Context, id crm.ContactID, by string, now time.Time, check func(contact.Contact) error) error
+	privacy.Book // its Erase is DeleteBy, after which no file brings the person back
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }
 
 // Contacts is the API for contacts, and the OpenAPI description of the whole API. Links in
 // mails begin with publicURL; where it is empty, with the host of the request.
-func Contacts(dir Sites, open func(site.Site) ContactBook, jobs bulk.Queue, files document.Bucket, clock crm.Clock, publicURL string) http.Handler {
+func Contacts(dir Sites, open func(site.Site) ContactBook, jobs Jobs, files document.Bucket, clock crm.Clock, publicURL string) http.Handler {
 	h := contactsAPI{dir, open, jobs, files, clock, publicURL, &usages{}}
 	many := serve(dir, clock, maxManyIDs, func(a huma.API) { addBulk(a, h) })
 	mux := http.NewServeMux()
@@ -58,7 +58,7 @@ func Contacts(dir Sites, open func(site.Site) ContactBook, jobs bulk.Queue, file
 type contactsAPI struct {
 	dir   Sites
 	open  func(site.Site) ContactBook
-	jobs  bulk.Queue
+	jobs  Jobs
 	files document.Bucket
 	clock crm.Clock
 	url   string
@@ -268,6 +268,7 @@ func addContacts(api huma.API, h contactsAPI) {
 	addGroups(api, h)
 	addCustomFields(api, h)
 	addMerges(api, h)
+	addErasures(api, h)
 	addStatuses(api, h)
 	addAddresses(api, h)
 	addConsents(api, h)
@@ -406,7 +407,7 @@ func (h contactsAPI) absent(ctx context.Context, c caller, id string, err error)
 
 type deleteInput struct {
 	ByID
-	Erase   bool   `query:"erase" doc:"The person asked to be erased: a hash of their addresses is kept, so that no import brings them back"`
+	Erase   bool   `query:"erase" doc:"The person asked to be erased: a hash of their addresses is kept, so that no import brings them back. POST /v1/erasures also clears files, mails, exports and imports"`
 	IfMatch string `header:"If-Match" doc:"The ETag of the version that is deleted"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clientele/internal/domain/bulk"
+	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
 )
 
@@ -17,6 +18,16 @@ import (
 type Queue struct {
 	mu    sync.Mutex
 	tasks []bulk.Task
+	// Erasures are those that were asked for.
+	Erasures []privacy.Task
+}
+
+// SendErasure implements privacy.Queue.
+func (q *Queue) SendErasure(_ context.Context, _ time.Duration, t privacy.Task) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.Erasures = append(q.Erasures, t)
+	return nil
 }
 
 // SendBulk implements bulk.Queue.
