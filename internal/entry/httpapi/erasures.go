@@ -116,7 +116,7 @@ func (h contactsAPI) previewErasure(ctx context.Context, c caller, in *previewEr
 type startErasureInput struct {
 	Body struct {
 		Contact crm.ContactID `json:"contact_id" maxLength:"100" example:"ct_0123456789abcdefghjkmnpqrs"`
-		Confirm string        `json:"confirm,omitempty" maxLength:"512" doc:"The token of a preview of this same erasure"`
+		Confirm string        `json:"confirm,omitempty" maxLength:"512" doc:"The token of a preview of this same erasure" example:"the-token-of-a-preview"`
 	}
 }
 
