@@ -64,7 +64,7 @@ func TestEveryExampleOfARequestIsTaken(t *testing.T) {
 					version = e.call(e.api, e.owner, "POST", "/v1/merges/preview", body).Header().Get("ETag")
 				}
 				if op.OperationID == "start-erasure" {
-					body = strings.Replace(body, "the-token-of-a-preview", e.made("/v1/erasures/preview", body[:strings.Index(body, ",")]+"}", "confirm"), 1)
+					body = strings.Replace(body, "the-token-of-a-preview", e.made("/v1/erasures/preview", `{"contact_id":"`+body[strings.Index(body, `"ct_`)+1:][:29]+`"}`, "confirm"), 1)
 				}
 				if status, said := e.send(strings.ToUpper(method), at, body, version); status >= 300 {
 					t.Errorf("%s %s: %d %s", at, body, status, said)
