@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"clientele/internal/adapter/awscfg"
+	"clientele/internal/adapter/blob"
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/adapter/queue"
 	"clientele/internal/entry/worker"
@@ -29,5 +30,9 @@ func build(_ context.Context, getenv func(string) string) (worker.Relay, error) 
 	if err != nil {
 		return worker.Relay{}, fmt.Errorf("DEAD_LETTERS_URL: %w", err)
 	}
-	return worker.Relay{Read: dynamo.ReadChange, Mails: mails, Audit: table, Dead: dead}, nil
+	files, err := blob.Open(cfg, getenv("BUCKET"))
+	if err != nil {
+		return worker.Relay{}, err
+	}
+	return worker.Relay{Read: dynamo.ReadChange, Mails: mails, Audit: table, Dead: dead, Files: files}, nil
 }

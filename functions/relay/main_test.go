@@ -12,7 +12,7 @@ import (
 )
 
 func env(t *testing.T) func(string) string {
-	return functiontest.Env(t, "MAIL_QUEUE_URL", "http://localhost/1/mails.fifo", "DEAD_LETTERS_URL", "http://localhost/1/dead")
+	return functiontest.Env(t, "MAIL_QUEUE_URL", "http://localhost/1/mails.fifo", "DEAD_LETTERS_URL", "http://localhost/1/dead", "BUCKET", "files")
 }
 
 func TestBuild(t *testing.T) {
@@ -33,7 +33,7 @@ func TestBuild(t *testing.T) {
 
 func TestBuildSaysWhatIsMissing(t *testing.T) {
 	full := env(t)
-	for _, missing := range []string{"TABLE", "MAIL_QUEUE_URL", "DEAD_LETTERS_URL"} {
+	for _, missing := range []string{"TABLE", "BUCKET", "MAIL_QUEUE_URL", "DEAD_LETTERS_URL"} {
 		if _, err := build(context.Background(), functiontest.Without(full, missing)); err == nil || !strings.Contains(err.Error(), missing) {
 			t.Errorf("error %v, want one that names %s", err, missing)
 		}

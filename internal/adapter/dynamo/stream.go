@@ -21,7 +21,14 @@ func ReadChange(r events.DynamoDBEventRecord) (relay.Change, error) {
 	now, before := image(r.Change.NewImage), image(r.Change.OldImage)
 	pk, sk := imageText(r.Change.Keys, "PK"), imageText(r.Change.Keys, "SK")
 	c := relay.Change{Site: siteInKey(pk)}
-	if now == nil { // removed: nobody waits for that
+	if now == nil { // removed; only the file of a record that is gone waits for that
+		if text(before, "t") == "upload" && c.Site.Valid() {
+			f, err := fileOf(before)
+			if err != nil {
+				return c, poison("the record of a file is broken")
+			}
+			c.Files = f.Objects(c.Site)
+		}
 		return c, nil
 	}
 	kind, inserted := text(now, "t"), before == nil

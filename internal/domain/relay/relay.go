@@ -1,5 +1,5 @@
-// Package relay is what the table's stream says: which mail was committed, and
-// what an actor did. The stream is read by one function, relay, so that nothing
+// Package relay is what the table's stream says: which mail was committed, what
+// an actor did, and which file nobody has any more. The stream is read by one function, relay, so that nothing
 // leaves the house that was not committed.
 package relay
 
@@ -19,6 +19,7 @@ type Change struct {
 	Site  crm.SiteID
 	Mail  *mail.Reference
 	Audit *audit.Entry
+	Files []string // keys in the bucket, to be removed
 }
 
 // PoisonError is a record that no try will make readable. It goes to the dead

@@ -26,6 +26,12 @@ type Relay struct {
 	Mails MailQueue
 	Audit AuditLog
 	Dead  DeadLetters
+	Files FileRemover
+}
+
+// FileRemover removes files; one that is not there is removed already.
+type FileRemover interface {
+	Remove(ctx context.Context, keys ...string) error
 }
 
 // MailQueue keeps references in order per contact.
@@ -71,7 +77,7 @@ func (r Relay) Batch(ctx context.Context, e events.DynamoDBEvent) (events.Dynamo
 		defer cancel()
 	}
 	out := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
-	mails, rows := 0, 0
+	mails, rows, files := 0, 0, 0
 	for _, rec := range e.Records {
 		c, err := r.one(ctx, rec)
 		var poison *relay.PoisonError
@@ -89,8 +95,9 @@ func (r Relay) Batch(ctx context.Context, e events.DynamoDBEvent) (events.Dynamo
 		if c.Audit != nil {
 			rows++
 		}
+		files += len(c.Files)
 	}
-	slog.InfoContext(ctx, "records taken", "records", len(e.Records), "mails", mails, "audit", rows, "failed", len(out.BatchItemFailures))
+	slog.InfoContext(ctx, "records taken", "records", len(e.Records), "mails", mails, "audit", rows, "files", files, "failed", len(out.BatchItemFailures))
 	return out, nil
 }
 
@@ -104,6 +111,11 @@ func (r Relay) one(ctx context.Context, rec events.DynamoDBEventRecord) (relay.C
 	}
 	if c.Audit != nil {
 		if err := r.Audit.Audit(ctx, c.Site, *c.Audit); err != nil {
+			return c, err
+		}
+	}
+	if len(c.Files) > 0 {
+		if err := r.Files.Remove(ctx, c.Files...); err != nil {
 			return c, err
 		}
 	}

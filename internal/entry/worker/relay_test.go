@@ -47,6 +47,10 @@ func (h *handed) Audit(_ context.Context, id crm.SiteID, entries ...audit.Entry)
 	return nil
 }
 
+func (h *handed) Remove(_ context.Context, keys ...string) error {
+	return h.say("away " + strings.Join(keys, " "))
+}
+
 func (h *handed) SendDead(_ context.Context, letter any) error {
 	b, err := json.Marshal(letter)
 	if err != nil {
@@ -74,7 +78,9 @@ func batch(t *testing.T) events.DynamoDBEvent {
 
 var all = []string{"mail demo 1", "audit demo mb_sanne", "dead 2", "dead 1", "mail demo 3", "mail demo 1"}
 
-func (h *handed) relay() Relay { return Relay{Read: dynamo.ReadChange, Mails: h, Audit: h, Dead: h} }
+func (h *handed) relay() Relay {
+	return Relay{Read: dynamo.ReadChange, Mails: h, Audit: h, Dead: h, Files: h}
+}
 
 func TestPoisonedRecordsBlockNothing(t *testing.T) {
 	h := &handed{}
@@ -110,6 +116,32 @@ func TestAFailureComesAgainFromItsRecord(t *testing.T) {
 		if out, err := h.relay().Batch(context.Background(), e); err != nil || len(out.BatchItemFailures) != 0 || !slices.Equal(h.said, all) {
 			t.Errorf("failure %d: in the end %q", fails, h.said)
 		}
+	}
+}
+
+// A file goes with its record, whichever way that went: with its contact, its note,
+// another picture, or by its time to live.
+func TestAFileGoesWithItsRecord(t *testing.T) {
+	record := func(purpose, event string) (e events.DynamoDBEvent) {
+		image := `{"PK":{"S":"S#demo#A#ct_1"},"SK":{"S":"UPLOAD#doc_1"},"t":{"S":"upload"},"sv":{"N":"1"},"st":{"S":"used"},"body":{"S":"{\"p\":\"` + purpose + `\",\"s\":1,\"at\":1}"}}`
+		images := `"OldImage":` + image
+		if event == "MODIFY" {
+			images += `,"NewImage":` + image
+		}
+		if err := json.Unmarshal([]byte(`{"Records":[{"eventName":"`+event+`","dynamodb":{"SequenceNumber":"1","Keys":{"PK":{"S":"S#demo#A#ct_1"},"SK":{"S":"UPLOAD#doc_1"}},`+images+`}}]}`), &e); err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	h := &handed{}
+	for _, e := range []events.DynamoDBEvent{record("entry", "REMOVE"), record("avatar", "REMOVE"), record("entry", "MODIFY")} {
+		if out, err := h.relay().Batch(context.Background(), e); err != nil || len(out.BatchItemFailures) != 0 {
+			t.Fatal(out, err)
+		}
+	}
+	want := []string{"away documents/demo/ct_1/doc_1", "away documents/demo/ct_1/doc_1 avatars/demo/ct_1/doc_1-512 avatars/demo/ct_1/doc_1-96"}
+	if !slices.Equal(h.said, want) {
+		t.Errorf("handed on %q", h.said)
 	}
 }
 
