@@ -27,12 +27,11 @@ const (
 	Mail        Kind = "mail"        // a message to the contact
 	Merge       Kind = "merge"       // others went into this contact; Ref is the merge, Values what each of them said, as "<id>.<field>"
 	Unmerge     Kind = "unmerge"     // a merge was undone; Ref is the merge, Values its primary or its others
-	Import      Kind = "import"      // derived from the contact's import mark, never stored
-	Created     Kind = "created"     // derived from the contact's origin, never stored
+	Created     Kind = "created"     // derived from the contact's origin, never stored; of an import the source is "import:job"
 )
 
 // Kinds lists all of them.
-var Kinds = []Kind{Form, Order, Payment, Invoice, Reservation, Status, Edit, Tags, Consent, Group, Note, Mail, Merge, Unmerge, Import, Created}
+var Kinds = []Kind{Form, Order, Payment, Invoice, Reservation, Status, Edit, Tags, Consent, Group, Note, Mail, Merge, Unmerge, Created}
 
 // Activity is one entry of a timeline.
 type Activity struct {
