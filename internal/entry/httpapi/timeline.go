@@ -223,7 +223,7 @@ type figuresJSON struct {
 	Revenue          []revenueJSON `json:"revenue" nullable:"false" doc:"One line a currency; currencies are never summed"`
 	FirstOrderAt     *time.Time    `json:"first_order_at,omitempty"`
 	LastOrderAt      *time.Time    `json:"last_order_at,omitempty"`
-	LastActivityAt   time.Time     `json:"last_activity_at"`
+	LastActivityAt   time.Time     `json:"last_activity_at" doc:"Of the newest entry of the timeline that is not in the future: orders, payments, invoices, appointments that were, and what people did"`
 	LastActivityKind timeline.Kind `json:"last_activity_kind" example:"order"`
 	OpenRequests     int           `json:"open_requests" doc:"Requests that nobody has answered or marked as done, at most 200" example:"1"`
 }
@@ -242,7 +242,7 @@ func (h contactsAPI) figures(ctx context.Context, c caller, in *ByID) (*figuresA
 	if err != nil {
 		return nil, err
 	}
-	acts, _, err := b.Timeline(ctx, found.ID, timeline.Query{Limit: 1})
+	acts, _, err := b.Timeline(ctx, found.ID, timeline.Query{Limit: 1, Until: h.clock.Now().Add(time.Millisecond)})
 	if err != nil {
 		return nil, err
 	}

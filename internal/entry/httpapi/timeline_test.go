@@ -77,6 +77,7 @@ func TestATimelineIsFilteredByKindAndTime(t *testing.T) {
 		t.Errorf("the pages are %s, and then %q", both, rest["next_cursor"])
 	}
 	s.must(422, s.do("GET", at+"/timeline?kind=nothing", ""))
+	s.must(422, s.do("GET", at+"/timeline?kind=import", "")) // nothing makes one; "created" has the file as its source
 	s.must(422, s.do("GET", at+"/timeline?since=2026-02-02T00:00:00Z&until=2026-01-01T00:00:00Z", ""))
 }
 
@@ -96,10 +97,11 @@ func TestFiguresTellOrdersAndOpenRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	later := time.Now().Add(time.Minute)
+	later := time.Now().Add(10 * time.Millisecond)
 	first := s.submit(later, "email", "emma@b.example", "message", "bread?")
-	second := s.submit(later.Add(time.Second), "email", "emma@b.example", "wanted", "two loaves")
-	s.submit(later.Add(2*time.Second), "email", "emma@b.example", "newsletter", "yes please", "terms", "on")
+	second := s.submit(later.Add(time.Millisecond), "email", "emma@b.example", "wanted", "two loaves")
+	s.submit(later.Add(2*time.Millisecond), "email", "emma@b.example", "newsletter", "yes please", "terms", "on")
+	time.Sleep(time.Until(later.Add(5 * time.Millisecond)))
 	f = s.must(200, s.do("GET", at+"/figures", ""))
 	revenue := f["revenue"].([]any)[0].(map[string]any)
 	if f["orders_count"] != 2.0 || f["open_requests"] != 2.0 || f["last_activity_kind"] != "form" ||
@@ -122,5 +124,40 @@ func TestFiguresTellOrdersAndOpenRequests(t *testing.T) {
 	s.must(404, s.do("POST", at+"/requests/"+first+"/done", ""))
 	if got := fmt.Sprint(open()); got != fmt.Sprint([]string{second}) {
 		t.Errorf("open are then %s", got)
+	}
+}
+
+// What was paid, billed or attended is activity; what is booked for later is none yet.
+func TestDealingsMoveTheLastActivity(t *testing.T) {
+	s := newShop(t)
+	c := s.must(201, s.do("POST", "/v1/contacts", `{"email":"emma@b.example"}`))
+	at := "/v1/contacts/" + c["id"].(string)
+	made, err := time.Parse(time.RFC3339, c["created_at"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for made.Add(4 * time.Millisecond).After(time.Now()) {
+		time.Sleep(time.Millisecond)
+	}
+	for i, step := range []struct {
+		kind   order.DealingKind
+		status order.DealingStatus
+		at     time.Time
+		want   string
+	}{
+		{order.Invoice, order.Issued, made.Add(time.Millisecond), "invoice"},
+		{order.Payment, order.DealPaid, made.Add(2 * time.Millisecond), "payment"},
+		{order.Appointment, order.Booked, made.Add(48 * time.Hour), "payment"},
+		{order.Appointment, order.Attended, made.Add(3 * time.Millisecond), "reservation"},
+	} {
+		d := order.Dealing{Kind: step.kind, Source: "desk", ExternalID: fmt.Sprint(i), Status: step.status, At: step.at, UpdatedAt: made,
+			Amount: order.Money{Minor: 100, Currency: "EUR"}, Customer: order.Customer{Email: "emma@b.example"}}
+		if err := order.AttachDealing(context.Background(), s.book, d, contact.Policy{Automation: contact.Automation{Off: true}}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		f := s.must(200, s.do("GET", at+"/figures", ""))
+		if f["last_activity_kind"] != step.want || f["orders_count"] != 0.0 {
+			t.Errorf("after %s %s the figures are %v", step.kind, step.status, f)
+		}
 	}
 }
