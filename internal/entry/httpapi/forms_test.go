@@ -422,6 +422,7 @@ func TestSampleEvents(t *testing.T) {
 			Details: contact.Details{FirstName: "Fenna", LastName: "de Wit"}}},
 		"preflight.json": {status: 204},
 		"look.json":      {status: 200},
+		"link.json":      {status: 404}, // a link of a mail that was cut off
 	} {
 		raw, err := os.ReadFile("../../../events/forms/" + file)
 		if err != nil {
