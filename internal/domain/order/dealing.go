@@ -312,3 +312,12 @@ func parseDealing(kind DealingKind, body []byte) (Dealing, error) {
 	}
 	return d, nil
 }
+
+// ReceivedAt takes a version of the future for one of the moment when it reached
+// us, as that of an order.
+func (d Dealing) ReceivedAt(t time.Time) Dealing {
+	if d.UpdatedAt.After(t.Add(aheadAtMost)) {
+		d.UpdatedAt = t.UTC().Truncate(time.Millisecond)
+	}
+	return d
+}

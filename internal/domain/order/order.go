@@ -143,12 +143,20 @@ type Item struct {
 	UnitPrice  Money // rounded to the minor unit where the shop computes it
 }
 
+// aheadAtMost is by how much a shop's clock may be ahead of ours.
+const aheadAtMost = 10 * time.Minute
+
 // ReceivedAt gives the notice of a deletion its moment: when it first reached
-// us. It leaves any other order as it is. Give the same moment to every
+// us. A version of the future is taken for one of that moment, or no later one
+// could ever replace it. It leaves any other order as it is. Give the same moment to every
 // redelivery (the queue keeps it), otherwise a late one undoes a restoration.
 func (o Order) ReceivedAt(t time.Time) Order {
+	t = t.UTC().Truncate(time.Millisecond)
 	if o.Stub && o.DeletedAt.IsZero() {
-		o.DeletedAt = t.UTC().Truncate(time.Millisecond)
+		o.DeletedAt = t
+	}
+	if o.UpdatedAt.After(t.Add(aheadAtMost)) {
+		o.UpdatedAt = t
 	}
 	return o
 }

@@ -285,3 +285,18 @@ func TestADeletionKeepsTheOrderAndTheMoment(t *testing.T) {
 		t.Error("ReceivedAt deleted an order")
 	}
 }
+
+func TestAVersionOfTheFutureIsReplacedByALaterOne(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	ahead := Order{ExternalID: "1", Status: Open, UpdatedAt: now.AddDate(14, 0, 0)}.ReceivedAt(now)
+	then, _ := Merge(ahead, Order{ExternalID: "1", Status: Cancelled, UpdatedAt: now.Add(time.Minute)}.ReceivedAt(now.Add(time.Minute)))
+	if then.Status != Cancelled {
+		t.Errorf("the order stays %s", then.Status)
+	}
+	if near := (Order{UpdatedAt: now.Add(time.Minute)}).ReceivedAt(now); !near.UpdatedAt.Equal(now.Add(time.Minute)) {
+		t.Error("a clock that is a little ahead is not believed")
+	}
+	if d := (Dealing{UpdatedAt: now.AddDate(14, 0, 0)}).ReceivedAt(now); !d.UpdatedAt.Equal(now) {
+		t.Errorf("a payment of %s", d.UpdatedAt)
+	}
+}

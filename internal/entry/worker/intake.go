@@ -74,7 +74,7 @@ func attach(ctx context.Context, b order.Book, s site.Site, d Delivery, now time
 	}
 	if other != nil {
 		other.Source = sourceName(d)
-		return order.AttachDealing(ctx, b, *other, s.Policy(), now)
+		return order.AttachDealing(ctx, b, other.ReceivedAt(received(d, now)), s.Policy(), now)
 	}
 	o.Source = sourceName(d)
 	o = o.ReceivedAt(received(d, now))
