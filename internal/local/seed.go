@@ -92,7 +92,7 @@ func (m *made) invite(ctx context.Context, table *dynamo.Table, url, email strin
 // its shop connections.
 func makeSite(ctx context.Context, table *dynamo.Table, apiURL string, w wanted) (made, error) {
 	now := time.Now().UTC()
-	s := site.Site{ID: crm.SiteID(w.prefix + hex.EncodeToString(random(4))), Name: w.name, Secret: random(32), Shards: 4, Calls: w.calls,
+	s := site.Site{ID: crm.SiteID(w.prefix + hex.EncodeToString(random(4))), Name: w.name, Secret: random(32), Shards: 4, Calls: w.calls, DoubleOptIn: true,
 		Country: w.country, Language: w.language, CreatedAt: now}
 	if err := table.PutSite(ctx, s); err != nil {
 		return made{}, fmt.Errorf("making the site %s: %w", w.name, err)
