@@ -1,4 +1,4 @@
-// Exporter writes the files of exports; see transfer.Exporter.
+// Exporter writes the files of exports and access requests; see transfer.Exporter and privacy.AccessMaker.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"clientele/internal/adapter/blob"
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/adapter/queue"
+	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/worker"
@@ -33,5 +34,8 @@ func build(_ context.Context, getenv func(string) string) (worker.Handler, error
 		return nil, fmt.Errorf("EXPORT_QUEUE_URL: %w", err)
 	}
 	open := func(s site.Site) transfer.Book { return table.Book(s) }
-	return worker.Tasks(table, open, tasks, &transfer.Exporter{Files: files, Clock: time.Now}), nil
+	exports := worker.Tasks(table, open, tasks, &transfer.Exporter{Files: files, Clock: time.Now})
+	access := worker.Access(table, func(s site.Site) privacy.AccessStore { return table.Book(s) }, tasks,
+		&privacy.AccessMaker{Files: files, Members: table, Clock: time.Now})
+	return worker.ByKind(exports, map[string]worker.Handler{privacy.AccessMessage: access}), nil
 }

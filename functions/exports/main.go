@@ -1,16 +1,18 @@
-// Exports is the API for exports; see httpapi.Exports.
+// Exports is the API for exports and access requests; see httpapi.Exports.
 package main
 
 import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"clientele/internal/adapter/awscfg"
 	"clientele/internal/adapter/blob"
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/adapter/queue"
+	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
@@ -37,5 +39,8 @@ func build(_ context.Context, getenv func(string) string) (http.Handler, error) 
 	return httpapi.Exports(table, httpapi.Transfers{
 		Open:  func(s site.Site) transfer.Jobs { return table.Book(s) },
 		Files: files, Queue: tasks, Clock: time.Now,
+	}, httpapi.AccessRequests{
+		Open:  func(s site.Site) privacy.AccessBook { return table.Book(s) },
+		Files: files, Queue: tasks, Clock: time.Now, PublicURL: strings.TrimRight(getenv("PUBLIC_URL"), "/"),
 	}), nil
 }

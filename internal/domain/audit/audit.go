@@ -51,6 +51,9 @@ const (
 	ContactErased  Action = "contact.erased"
 	AccessFileMade Action = "contact.access_file_made"
 
+	AccessRequested  Action = "contact.access_requested"
+	AccessDownloaded Action = "contact.access_downloaded"
+
 	ImportStarted    Action = "import.started"
 	ImportCancelled  Action = "import.cancelled"
 	ImportUndone     Action = "import.undone"

@@ -27,6 +27,7 @@ var describe = []func(huma.API){
 	func(a huma.API) { addBulk(a, contactsAPI{}) },
 	func(a huma.API) { addImports(a, Transfers{}) },
 	func(a huma.API) { addExports(a, Transfers{}) },
+	func(a huma.API) { addAccess(a, AccessRequests{}) },
 	func(a huma.API) { addSite(a, siteAPI{}) },
 	func(a huma.API) { addSignIn(a, siteAPI{}) },
 }

@@ -59,10 +59,13 @@ func Imports(dir Audited, t Transfers) http.Handler {
 	return serve(dir, t.Clock, MaxBody, func(a huma.API) { addImports(a, t) })
 }
 
-// Exports is the API that asks for exports and hands out their links.
-func Exports(dir Audited, t Transfers) http.Handler {
-	t.log = dir
-	return serve(dir, t.Clock, maxManyIDs, func(a huma.API) { addExports(a, t) })
+// Exports is the API that asks for exports and access files, and hands out their links.
+func Exports(dir Audited, t Transfers, access AccessRequests) http.Handler {
+	t.log, access.log = dir, dir
+	return withClient(serve(dir, t.Clock, maxManyIDs, func(a huma.API) {
+		addExports(a, t)
+		addAccess(a, access)
+	}))
 }
 
 // maxManyIDs holds the 10,000 ids that an export or a bulk action can be of.
