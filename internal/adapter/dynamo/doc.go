@@ -18,7 +18,7 @@
 //	activity              S#<site>#A#<contact id>    <ulid>
 //	order                 S#<site>#A#<contact id>    ORDER#<source>:<order id>
 //	kept submission       S#<site>#F#<form id>       <ulid>
-//	job                   S#<site>#J                 <job id>
+//	job, access request   S#<site>#J                 <job id>
 //	chunk                 S#<site>#J#<job id>        CHUNK#<n>
 //	part of a bulk job    S#<site>#J#<job id>        PART#<n>
 //	idempotency record    S#<site>#K#<principal>     <client's key>

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"clientele/internal/domain/member"
+	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
@@ -89,10 +90,11 @@ func newExemplary(t *testing.T) *exemplary {
 	s := shopOn(t, o.store.Table, o.sites["bakery"], site.Scopes...)
 	book := o.store.Book(o.sites["bakery"])
 	tr := httpapi.Transfers{Open: func(site.Site) transfer.Jobs { return book }, Files: noFiles{}, Queue: noQueue{}, Clock: func() time.Time { return o.now }}
-	imports, exports, admin := httpapi.Imports(o.store.Table, tr), httpapi.Exports(o.store.Table, tr), o.api
+	access := httpapi.AccessRequests{Open: func(site.Site) privacy.AccessBook { return book }, Files: noFiles{}, Queue: noQueue{}, Clock: tr.Clock}
+	imports, exports, admin := httpapi.Imports(o.store.Table, tr), httpapi.Exports(o.store.Table, tr, access), o.api
 	o.api = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		to := s.api
-		for part, h := range map[string]http.Handler{"imports": imports, "exports": exports, "site": admin, "members": admin, "me": admin, "sessions": admin,
+		for part, h := range map[string]http.Handler{"imports": imports, "exports": exports, "access-requests": exports, "site": admin, "members": admin, "me": admin, "sessions": admin,
 			"keys": admin, "forms": admin, "sources": admin, "audit": admin, "sign-in": admin, "invitations": admin} {
 			if at := strings.Split(r.URL.Path, "/")[2]; at == part {
 				to = h

@@ -14,6 +14,7 @@ import (
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
 	"clientele/internal/domain/member"
+	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
@@ -528,3 +529,5 @@ func TestExportsAndImportsAreInTheLog(t *testing.T) {
 		t.Errorf("imports in the log: %v", got)
 	}
 }
+
+func (noQueue) SendAccess(context.Context, privacy.AccessTask) error { return nil }

@@ -73,6 +73,10 @@ var theirs = map[string]func(s *stage, parent string) string{
 		return s.made("/v1/imports", map[string]any{"filename": "x.csv", "size": 10}, "id")
 	},
 	"/v1/exports/{id}": func(s *stage, _ string) string { return s.made("/v1/exports", map[string]any{}, "id") },
+	"/v1/access-requests/{id}": func(s *stage, _ string) string {
+		c := s.made("/v1/contacts", map[string]any{"email": s.address(), "last_name": surname}, "id")
+		return s.made("/v1/access-requests", map[string]any{"contact_id": c}, "id")
+	},
 	"/v1/bulk/{id}": func(s *stage, _ string) string {
 		return s.made("/v1/bulk", map[string]any{"action": "add_tags", "arguments": map[string]any{"tags": []string{"x"}}, "filter": "city = nowhere"}, "id")
 	},
