@@ -291,7 +291,7 @@ type deviceFile struct {
 	Platform     string    `json:"platform"`
 	Name         string    `json:"name"`
 	RegisteredAt time.Time `json:"registered_at"`
-	SeenAt       time.Time `json:"seen_at"`
+	LastSeenAt   time.Time `json:"last_seen_at"`
 }
 
 type suppressionFile struct {

@@ -257,7 +257,7 @@ var accessWords = map[string][2]string{
 	"items": {"Regels", "Lines"}, "more_items": {"Regels die niet bewaard zijn", "Lines that were not kept"}, "sku": {"Artikelnummer", "SKU"},
 	"quantity": {"Aantal", "Quantity"}, "unit_price": {"Prijs per stuk", "Price of one"}, "accepts_marketing": {"Wil reclame", "Accepts marketing"},
 	"amount": {"Bedrag", "Amount"}, "currency": {"Munt", "Currency"}, "order": {"Bestelling", "Order"},
-	"platform": {"Platform", "Platform"}, "registered_at": {"Aangemeld op", "Registered at"}, "seen_at": {"Laatst gezien", "Last seen"},
+	"platform": {"Platform", "Platform"}, "registered_at": {"Aangemeld op", "Registered at"}, "last_seen_at": {"Laatst gezien", "Last seen"},
 	"type": {"Type", "Type"}, "size": {"Bytes", "Bytes"}, "sha256": {"Controlegetal (SHA-256)", "Checksum (SHA-256)"}, "purpose": {"Waarvoor", "What for"},
 	"path": {"Bestand", "File"}, "missing": {"Ontbreekt: nooit aangekomen", "Missing: never arrived"},
 
