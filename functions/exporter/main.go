@@ -37,5 +37,5 @@ func build(_ context.Context, getenv func(string) string) (worker.Handler, error
 	exports := worker.Tasks(table, open, tasks, &transfer.Exporter{Files: files, Clock: time.Now})
 	access := worker.Access(table, func(s site.Site) privacy.AccessStore { return table.Book(s) }, tasks,
 		&privacy.AccessMaker{Files: files, Members: table, Clock: time.Now})
-	return worker.ByKind(exports, map[string]worker.Handler{privacy.AccessMessage: access}), nil
+	return worker.ByKind(map[string]worker.Handler{transfer.TaskMessage: exports, privacy.AccessMessage: access}), nil
 }

@@ -14,17 +14,6 @@ import (
 	"clientele/internal/entry/boot"
 )
 
-// ByKind is for a queue with messages of several kinds; what has none of them goes
-// to other, which says so.
-func ByKind(other Handler, kinds map[string]Handler) Handler {
-	return func(ctx context.Context, d Delivery) error {
-		if h, ok := kinds[d.Kind]; ok {
-			return h(ctx, d)
-		}
-		return other(ctx, d)
-	}
-}
-
 // Access makes the files of access requests.
 func Access(dir site.Directory, open func(site.Site) privacy.AccessStore, hold Holder, do *privacy.AccessMaker) Handler {
 	return func(ctx context.Context, d Delivery) error {
