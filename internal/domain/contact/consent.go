@@ -209,7 +209,7 @@ func (c *Contact) hear(s Scope, said Consent, m Mark) (changed bool) {
 
 // Settle sets a consent by the person's own act, or by one that is recorded with
 // its evidence: it may lift a refusal. Leaving a channel leaves all of its lists; joining
-// a list opens a channel that was refused, and the lists that were left stay left.
+// a list opens its channel, and the lists that were left stay left.
 func (c *Contact) Settle(s Scope, to Consent, m Mark) (changed bool) {
 	set := func(s Scope) {
 		if st := c.Standing(s); st.State != to || !st.Asked.IsZero() {
@@ -226,8 +226,8 @@ func (c *Contact) Settle(s Scope, to Consent, m Mark) (changed bool) {
 				set(Scope{l.Channel, l.List})
 			}
 		}
-	case s.List != "" && to == ConsentSubscribed && c.Standing(whole).State.Blocks():
-		set(whole) // a refused channel is opened again; one never asked for stays so: only the list was
+	case s.List != "" && to == ConsentSubscribed:
+		set(whole)
 	}
 	return changed
 }

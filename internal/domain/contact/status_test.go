@@ -206,17 +206,3 @@ func TestStatusesAreReadAsPeopleWriteThem(t *testing.T) {
 		t.Errorf("a prospect is %q", got)
 	}
 }
-
-func TestJoiningAListIsNoYesToAllMail(t *testing.T) {
-	var c Contact
-	list := Scope{Channel: ByEmail, List: "list_1"}
-	c.Settle(list, ConsentSubscribed, Mark{})
-	if whole := c.Standing(Scope{Channel: ByEmail}).State; whole == ConsentSubscribed {
-		t.Errorf("who joined one list is %s to all", whole)
-	}
-	c.Settle(Scope{Channel: ByEmail}, ConsentUnsubscribed, Mark{})
-	c.Settle(list, ConsentSubscribed, Mark{})
-	if c.Standing(Scope{Channel: ByEmail}).State.Blocks() || c.Standing(list).State != ConsentSubscribed {
-		t.Error("whoever joins a list after leaving gets nothing of it")
-	}
-}
