@@ -11,6 +11,7 @@ import (
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/member"
+	"clientele/internal/domain/plan"
 	"clientele/internal/domain/site"
 	"clientele/internal/local/services"
 )
@@ -58,6 +59,7 @@ func Seed(ctx context.Context, s *services.Stack, apiURL string) (services.Run, 
 type wanted struct {
 	prefix                  string // the site's id begins with it; a–z and digits, at most 18
 	name, country, language string
+	plan                    plan.Plan         // empty: everything
 	calls                   int               // API calls a minute of each key; 0 for the usual limit
 	form                    site.Form         // its id without the site's
 	secrets                 map[string]string // kind of shop connection → what signs its webhooks
@@ -92,7 +94,7 @@ func (m *made) invite(ctx context.Context, table *dynamo.Table, url, email strin
 // its shop connections.
 func makeSite(ctx context.Context, table *dynamo.Table, apiURL string, w wanted) (made, error) {
 	now := time.Now().UTC()
-	s := site.Site{ID: crm.SiteID(w.prefix + hex.EncodeToString(random(4))), Name: w.name, Secret: random(32), Shards: 4, Calls: w.calls, DoubleOptIn: true,
+	s := site.Site{ID: crm.SiteID(w.prefix + hex.EncodeToString(random(4))), Name: w.name, Secret: random(32), Shards: 4, Calls: w.calls, Plan: w.plan, DoubleOptIn: true,
 		Country: w.country, Language: w.language, CreatedAt: now}
 	if err := table.PutSite(ctx, s); err != nil {
 		return made{}, fmt.Errorf("making the site %s: %w", w.name, err)

@@ -9,11 +9,13 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"clientele/internal/adapter/awscfg"
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/contact"
+	"clientele/internal/domain/plan"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
 )
@@ -60,9 +62,10 @@ func siteWanted(args []string) (table, apiURL string, w wanted, err error) {
 	flags.StringVar(&w.country, "country", "NL", "")
 	flags.StringVar(&w.language, "language", "nl", "")
 	flags.StringVar(&w.owner, "owner", "", "")
+	flags.StringVar((*string)(&w.plan), "plan", "", "")
 	shopify := flags.String("shopify-secret", "", "")
 	if err := flags.Parse(args); err != nil {
-		return "", "", w, fmt.Errorf("%w (the flags are -table, -api-url, -name, -country, -language, -owner and -shopify-secret)", err)
+		return "", "", w, fmt.Errorf("%w (the flags are -table, -api-url, -name, -country, -language, -owner, -plan and -shopify-secret)", err)
 	}
 	w.name, apiURL = strings.TrimSpace(w.name), strings.TrimRight(apiURL, "/")
 	country := contact.CleanCountry(w.country)
@@ -86,6 +89,8 @@ func siteWanted(args []string) (table, apiURL string, w wanted, err error) {
 		err = fmt.Errorf("-country %q is no country such as NL", w.country)
 	case w.owner != "" && badOwner != nil:
 		err = fmt.Errorf("-owner: %w", badOwner)
+	case w.plan != "" && !slices.Contains(plan.Plans, w.plan):
+		err = fmt.Errorf("-plan %q is not mini, business, pro or ecommerce", w.plan)
 	case w.language != "nl" && w.language != "en":
 		err = fmt.Errorf("-language %q is not nl or en", w.language)
 	}

@@ -24,6 +24,7 @@ func TestSiteSaysWhatIsMissing(t *testing.T) {
 		{append(all[:6:6], "-api-url", "api.example.com"), "is no address"},
 		{append(all[:6:6], "-country", "Narnia"), "is no country"},
 		{append(all[:6:6], "-language", "fr"), "is not nl or en"},
+		{append(all[:6:6], "-plan", "gold"), "is not mini, business"},
 		{append(all[:6:6], "-owner", "nobody"), "-owner: "},
 		{append(all[:6:6], "Demo"), "needs quotes"},
 		{append(all[:6:6], "-profile", "x"), "the flags are"},
