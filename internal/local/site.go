@@ -15,8 +15,8 @@ import (
 	"clientele/internal/adapter/awscfg"
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/contact"
-	"clientele/internal/domain/plan"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/plan"
 	"clientele/internal/domain/site"
 )
 
