@@ -68,6 +68,11 @@ var theirs = map[string]func(s *stage, parent string) string{
 	"/v1/lists/{list}": func(s *stage, _ string) string {
 		return s.made("/v1/lists", map[string]any{"name": s.slug(), "channel": "email"}, "id")
 	},
+	"/v1/erasures/{id}": func(s *stage, _ string) string {
+		id := s.made("/v1/contacts", map[string]any{"email": s.address()}, "id")
+		confirm := s.field(s.do(s.other, 200, "POST", "/v1/erasures/preview", map[string]any{"contact_id": id}), "confirm")
+		return s.made("/v1/erasures", map[string]any{"contact_id": id, "confirm": confirm}, "id")
+	},
 	"/v1/tags/{id}": func(s *stage, _ string) string { return s.made("/v1/tags", map[string]any{"name": s.slug()}, "id") },
 	"/v1/imports/{id}": func(s *stage, _ string) string {
 		return s.made("/v1/imports", map[string]any{"filename": "x.csv", "size": 10}, "id")
