@@ -177,28 +177,36 @@ func (b *Book) commitGroups(ctx context.Context, groups [][]types.TransactWriteI
 	return failed, nil
 }
 
-// Each implements transfer.Contacts: the shards are read side by side, one page
-// of each ahead. A contact never changes its key, so a Query meets each once.
+// Each implements transfer.Contacts. A contact never changes its key, so a Query
+// meets each once.
 func (b *Book) Each(ctx context.Context, visit func(*contact.Contact) error) error {
-	pages := make(chan []contact.Contact)
+	return eachShard(ctx, b, query{forward: true, fields: "SK, body, v, sv"}, contactOf, visit)
+}
+
+// eachShard visits what a query gives in all shards. They are read side by side,
+// one page of each ahead; visit is called from one goroutine. What is not ok when
+// unpacked is passed over.
+func eachShard[T any](ctx context.Context, b *Book, q query, unpack func(item) (_ T, ok bool, err error), visit func(*T) error) error {
+	pages := make(chan []T)
 	g, ctx := errgroup.WithContext(ctx)
 	readers, rctx := errgroup.WithContext(ctx)
 	for shard := range b.site.Shards {
 		readers.Go(func() error {
-			var start item
+			q := q
+			q.pk = shardPK(b.site.ID, shard)
 			for {
-				items, next, err := b.t.query(rctx, b.site.ID, query{pk: shardPK(b.site.ID, shard), forward: true, start: start, fields: "SK, body, v, sv"})
+				items, next, err := b.t.query(rctx, b.site.ID, q)
 				if err != nil {
 					return fmt.Errorf("shard %d: %w", shard, err)
 				}
-				page := make([]contact.Contact, 0, len(items))
+				page := make([]T, 0, len(items))
 				for _, it := range items {
-					c, ok, err := contactOf(it)
+					v, ok, err := unpack(it)
 					if err != nil {
 						return err
 					}
 					if ok {
-						page = append(page, c)
+						page = append(page, v)
 					}
 				}
 				select {
@@ -206,7 +214,7 @@ func (b *Book) Each(ctx context.Context, visit func(*contact.Contact) error) err
 				case <-rctx.Done():
 					return rctx.Err()
 				}
-				if start = next; start == nil {
+				if q.start = next; next == nil {
 					return nil
 				}
 			}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"golang.org/x/sync/errgroup"
 
 	"clientele/internal/domain/audit"
 	"clientele/internal/domain/bulk"
@@ -175,59 +174,24 @@ func (b *Book) storePart(ctx context.Context, id string, p bulk.Part, more ...ty
 // slimFields is what rowOf needs.
 const slimFields = "SK, slim, v"
 
-// EachRow implements bulk.Contacts: the shards are read side by side from the
-// index, a third of what the bodies are. There a contact that changes moves on
-// towards the end, so it may be met again but never missed; the second time it is passed over.
+// EachRow implements bulk.Contacts: it reads the index, a third of what the
+// bodies are. There a contact that changes moves on towards the end, so it may be met
+// again but never missed; the second time it is passed over.
 func (b *Book) EachRow(ctx context.Context, visit func(contact.Row) error) error {
-	pages := make(chan []contact.Row)
-	g, ctx := errgroup.WithContext(ctx)
-	readers, rctx := errgroup.WithContext(ctx)
-	for shard := range b.site.Shards {
-		readers.Go(func() error {
-			q := query{pk: shardPK(b.site.ID, shard), index: indexByUpdated, forward: true, fields: slimFields}
-			for {
-				items, next, err := b.t.query(rctx, b.site.ID, q)
-				if err != nil {
-					return fmt.Errorf("shard %d: %w", shard, err)
-				}
-				page := make([]contact.Row, len(items))
-				for i, it := range items {
-					if page[i], err = rowOf(it); err != nil {
-						return err
-					}
-				}
-				select {
-				case pages <- page:
-				case <-rctx.Done():
-					return rctx.Err()
-				}
-				if q.start = next; next == nil {
-					return nil
-				}
-			}
-		})
+	seen := map[uint64]struct{}{}
+	q := query{index: indexByUpdated, forward: true, fields: slimFields}
+	unpack := func(it item) (contact.Row, bool, error) {
+		r, err := rowOf(it)
+		return r, true, err
 	}
-	g.Go(func() error {
-		defer close(pages)
-		return readers.Wait()
-	})
-	g.Go(func() error {
-		seen := map[uint64]struct{}{}
-		for page := range pages {
-			for _, r := range page {
-				n := short(r.ID)
-				if _, again := seen[n]; again {
-					continue
-				}
-				seen[n] = struct{}{}
-				if err := visit(r); err != nil {
-					return err
-				}
-			}
+	return eachShard(ctx, b, q, unpack, func(r *contact.Row) error {
+		n := short(r.ID)
+		if _, again := seen[n]; again {
+			return nil
 		}
-		return nil
+		seen[n] = struct{}{}
+		return visit(*r)
 	})
-	return g.Wait()
 }
 
 // short is 60 of an id's 128 random bits: two of a million contacts have the

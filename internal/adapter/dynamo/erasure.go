@@ -111,7 +111,7 @@ func (b *Book) ListErasures(ctx context.Context, limit int) (jobs []privacy.Job,
 // CountOf implements privacy.Book.
 func (b *Book) CountOf(ctx context.Context, ids []crm.ContactID) (entries, orders, files int, err error) {
 	for _, id := range ids {
-		err := b.eachIn(ctx, activityPK(b.site.ID, id), func(it item) error {
+		err := b.t.each(ctx, b.site.ID, query{pk: activityPK(b.site.ID, id), forward: true}, func(it item) error {
 			switch text(it, "t") {
 			case "activity":
 				entries++
@@ -129,25 +129,6 @@ func (b *Book) CountOf(ctx context.Context, ids []crm.ContactID) (entries, order
 	return entries, orders, files, nil
 }
 
-// eachIn visits the items of a partition, page by page.
-func (b *Book) eachIn(ctx context.Context, pk string, visit func(item) error) error {
-	q := query{pk: pk, forward: true}
-	for {
-		items, next, err := b.t.query(ctx, b.site.ID, q)
-		if err != nil {
-			return err
-		}
-		for _, it := range items {
-			if err := visit(it); err != nil {
-				return err
-			}
-		}
-		if q.start = next; next == nil {
-			return nil
-		}
-	}
-}
-
 func (b *Book) removeItem(ctx context.Context, it item) error {
 	return b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: key(text(it, "PK"), text(it, "SK"))}})
 }
@@ -159,7 +140,7 @@ func (b *Book) MailsOf(ctx context.Context, s privacy.Subject, until time.Time, 
 	for _, id := range s.IDs {
 		about[string(id)] = true
 	}
-	err = b.eachIn(ctx, outboxPK(b.site.ID), func(it item) error {
+	err = b.t.each(ctx, b.site.ID, query{pk: outboxPK(b.site.ID), forward: true}, func(it item) error {
 		theirs := about[text(it, "contact")]
 		if body := text(it, "body"); body != "" {
 			m, err := mailOf(it)
@@ -200,7 +181,7 @@ func (b *Book) SubmissionsOf(ctx context.Context, s privacy.Subject, until time.
 		under[strings.TrimPrefix(c.ID, string(b.site.ID)+"-")] = true
 	}
 	for name := range under {
-		err := b.eachIn(ctx, submissionPK(b.site.ID, name), func(it item) error {
+		err := b.t.each(ctx, b.site.ID, query{pk: submissionPK(b.site.ID, name), forward: true}, func(it item) error {
 			a, err := activityOf(it)
 			if err != nil {
 				return err
@@ -238,7 +219,7 @@ func (b *Book) RedactJobs(ctx context.Context, s privacy.Subject) (n int, err er
 		parts[i] = regexp.QuoteMeta(e)
 	}
 	address := regexp.MustCompile("(?i)" + strings.Join(parts, "|"))
-	err = b.eachIn(ctx, jobPK(b.site.ID), func(it item) error {
+	err = b.t.each(ctx, b.site.ID, query{pk: jobPK(b.site.ID), forward: true}, func(it item) error {
 		if text(it, "t") == erasureKind || !address.MatchString(text(it, "body")) {
 			return nil
 		}

@@ -74,17 +74,11 @@ func memberOf(it item) (member.Member, error) {
 // all reads the items of a site whose sort keys begin with a prefix.
 func (t *Table) all(ctx context.Context, r realm, prefix string) (items []item, err error) {
 	pk, _ := realmPK(r)
-	q := query{pk: pk, cond: "AND begins_with(SK, :prefix)", values: item{":prefix": str(prefix)}, forward: true}
-	for {
-		page, next, err := t.query(ctx, r, q)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, page...)
-		if q.start = next; next == nil {
-			return items, nil
-		}
-	}
+	err = t.each(ctx, r, startingWith(pk, prefix), func(it item) error {
+		items = append(items, it)
+		return nil
+	})
+	return items, err
 }
 
 // Team implements member.Store.

@@ -123,6 +123,29 @@ func (t *Table) query(ctx context.Context, r realm, q query) (items []item, next
 	return out.Items, out.LastEvaluatedKey, nil
 }
 
+// each visits all items of a query, page by page, until visit fails.
+func (t *Table) each(ctx context.Context, r realm, q query, visit func(item) error) error {
+	for {
+		items, next, err := t.query(ctx, r, q)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			if err := visit(it); err != nil {
+				return err
+			}
+		}
+		if q.start = next; next == nil {
+			return nil
+		}
+	}
+}
+
+// startingWith is the query of the items of a partition whose sort keys begin with a prefix.
+func startingWith(pk, prefix string) query {
+	return query{pk: pk, cond: "AND begins_with(SK, :prefix)", values: item{":prefix": str(prefix)}, forward: true}
+}
+
 // queryPage reads limit+1 items, over as many pages of 1 MB as they take, so that
 // the caller sees whether there are more.
 func (t *Table) queryPage(ctx context.Context, r realm, q query, limit int) (items []item, err error) {

@@ -44,21 +44,7 @@ func (b *Book) Tags(ctx context.Context) (tags []tag.Tag, err error) {
 
 // settings visits the small things of the site whose sort key starts with a prefix.
 func (b *Book) settings(ctx context.Context, prefix string, visit func(item) error) error {
-	q := query{pk: sitePK(b.site.ID), cond: "AND begins_with(SK, :prefix)", values: item{":prefix": str(prefix)}, forward: true}
-	for {
-		items, next, err := b.t.query(ctx, b.site.ID, q)
-		if err != nil {
-			return err
-		}
-		for _, it := range items {
-			if err := visit(it); err != nil {
-				return err
-			}
-		}
-		if q.start = next; next == nil {
-			return nil
-		}
-	}
+	return b.t.each(ctx, b.site.ID, startingWith(sitePK(b.site.ID), prefix), visit)
 }
 
 // Tag implements tag.Store.
