@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -18,68 +17,20 @@ import (
 	"clientele/internal/entry/boot"
 )
 
-// Holder keeps a message hidden while it is worked on; see queue.Hold.
-type Holder interface {
-	Hold(ctx context.Context, receipt string, visible time.Duration) (stop func())
-}
-
-// heldFor is after how long the message of a killed worker comes back.
-const heldFor = 30 * time.Second
-
 // Doer carries out one task of a job: transfer.Importer and transfer.Exporter.
 type Doer interface {
 	Do(ctx context.Context, b transfer.Book, s site.Site, t transfer.Task) error
 }
 
-// maxTries is how often the queue hands a task out (maxReceiveCount of
-// template.yaml). If the last try fails too the job ends as failed, so that nobody
-// waits for it.
-const maxTries = 5
-
 // Tasks carries out the tasks of a queue.
 func Tasks(dir site.Directory, open func(site.Site) transfer.Book, hold Holder, do Doer) Handler {
-	return func(ctx context.Context, d Delivery) error {
-		if d.Kind != transfer.TaskMessage {
-			return fmt.Errorf("a message of kind %q is not for this queue", d.Kind)
+	return task(dir, hold, transfer.TaskMessage, transfer.ErrNotYet, func(ctx context.Context, of crm.SiteID, t transfer.Task) work {
+		t.Site = of
+		return work{job: t.Job, told: []any{"step", t.Step},
+			do:     func(s site.Site) error { return do.Do(ctx, open(s), s, t) },
+			giveUp: func(s site.Site) error { return transfer.GiveUp(ctx, open(s), t.Job, time.Now()) },
 		}
-		var t transfer.Task
-		if err := json.Unmarshal(d.Body, &t); err != nil {
-			return fmt.Errorf("unpacking a task: %w", err)
-		}
-		defer hold.Hold(ctx, d.Receipt, heldFor)()
-		start := time.Now()
-		// The site is the message's own: only our functions can send to the queue.
-		t.Site = d.Site
-		err := runTask(ctx, dir, open, do, t)
-		if err != nil && d.Tries >= maxTries && !errors.Is(err, transfer.ErrNotYet) {
-			err = errors.Join(err, giveUp(ctx, dir, open, t))
-		}
-		if err != nil {
-			return err
-		}
-		slog.InfoContext(ctx, "task done", "site", boot.LogSite(d.Site), "job", t.Job, "step", t.Step, "ms", time.Since(start).Milliseconds())
-		return nil
-	}
-}
-
-func runTask(ctx context.Context, dir site.Directory, open func(site.Site) transfer.Book, do Doer, t transfer.Task) error {
-	s, err := dir.ByID(ctx, t.Site)
-	if crm.CodeOf(err) == crm.NotFound {
-		slog.WarnContext(ctx, "task dropped: the site is gone", "site", boot.LogSite(t.Site), "job", t.Job)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return do.Do(ctx, open(s), s, t)
-}
-
-func giveUp(ctx context.Context, dir site.Directory, open func(site.Site) transfer.Book, t transfer.Task) error {
-	s, err := dir.ByID(ctx, t.Site)
-	if err != nil {
-		return err
-	}
-	return transfer.GiveUp(ctx, open(s), t.Job, time.Now())
+	})
 }
 
 // Uploads has the import of each uploaded file inspected, by way of the queue,

@@ -99,3 +99,14 @@ func tries(r events.SQSMessage) int {
 	n, _ := strconv.Atoi(r.Attributes["ApproximateReceiveCount"]) // absent in hand-made events
 	return max(n, 1)
 }
+
+// ByKind hands each delivery to the handler of its kind.
+func ByKind(handlers map[string]Handler) Handler {
+	return func(ctx context.Context, d Delivery) error {
+		h, ok := handlers[d.Kind]
+		if !ok {
+			return fmt.Errorf("a message of kind %q is not for this queue", d.Kind)
+		}
+		return h(ctx, d)
+	}
+}
