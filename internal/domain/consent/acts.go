@@ -375,6 +375,19 @@ func Feedback(ctx context.Context, b Book, address string, why contact.Suppressi
 	if why != contact.SuppressedBounced && why != contact.SuppressedComplained {
 		return crm.Errorf(crm.Invalid, "a report is bounced or complained")
 	}
+	return refuse(ctx, b, address, why, at, now, func(c *contact.Contact) (contact.Proof, bool) {
+		to := contact.Strictest(c.Consent, why.Consent())
+		if to == c.Consent || at.Before(c.ConsentMark.Since) && c.Consent == contact.ConsentSubscribed {
+			return contact.Proof{}, false
+		}
+		c.Settle(allMail, to, contact.Mark{Since: at, Source: "provider"})
+		return contact.Proof{How: "provider", Source: "provider", At: now, Address: address, Note: ref}, true
+	})
+}
+
+// refuse stops mail to an address: whoever has it is changed by the rule, which
+// says with what evidence, if anything; what nobody has goes on the suppression list.
+func refuse(ctx context.Context, b Book, address string, why contact.Suppression, at, now time.Time, rule func(*contact.Contact) (contact.Proof, bool)) error {
 	for range 3 { // as whoever has the address may come and go
 		c, err := b.Find(ctx, crm.EmailIdentity(address))
 		if crm.CodeOf(err) == crm.NotFound {
@@ -388,12 +401,13 @@ func Feedback(ctx context.Context, b Book, address string, why contact.Suppressi
 		}
 		_, err = b.Change(ctx, c.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
 			before := c.Clone()
-			to := contact.Strictest(c.Consent, why.Consent())
-			if !c.HasEmail(address) || to == c.Consent || at.Before(c.ConsentMark.Since) && c.Consent == contact.ConsentSubscribed {
+			if !c.HasEmail(address) {
 				return nil, contact.ErrUnchanged
 			}
-			c.Settle(allMail, to, contact.Mark{Since: at, Source: "provider"})
-			p := contact.Proof{How: "provider", Source: "provider", At: now, Address: address, Note: ref}
+			p, changed := rule(c)
+			if !changed {
+				return nil, contact.ErrUnchanged
+			}
 			var acts []timeline.Activity
 			for _, ch := range contact.ConsentChanges(&before, c) {
 				acts = append(acts, p.Entry(ch))
@@ -460,32 +474,10 @@ func Version(r timeline.Activity) int {
 // Suppress stops mail to an address as the site asks: who has it is unsubscribed,
 // else the list remembers it.
 func Suppress(ctx context.Context, b Book, address string, by site.Actor, now time.Time) error {
-	for range 3 { // as whoever has the address may come and go
-		c, err := b.Find(ctx, crm.EmailIdentity(address))
-		if crm.CodeOf(err) == crm.NotFound {
-			if err = b.Suppress(ctx, address, contact.SuppressedUnsubscribed, now); crm.CodeOf(err) == crm.Conflict {
-				continue
-			}
-			return err
+	return refuse(ctx, b, address, contact.SuppressedUnsubscribed, now, now, func(c *contact.Contact) (contact.Proof, bool) {
+		if refuses(c, allMail) || !c.Settle(allMail, contact.ConsentUnsubscribed, contact.Mark{Since: now, Source: by.Source()}) {
+			return contact.Proof{}, false
 		}
-		if err != nil {
-			return err
-		}
-		_, err = b.Change(ctx, c.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
-			before := c.Clone()
-			if !c.HasEmail(address) || refuses(c, allMail) || !c.Settle(allMail, contact.ConsentUnsubscribed, contact.Mark{Since: now, Source: by.Source()}) {
-				return nil, contact.ErrUnchanged
-			}
-			p := contact.Proof{How: by.Source(), Source: by.Source(), By: by.ID, At: now, Address: address, Note: "put on the suppression list"}
-			var acts []timeline.Activity
-			for _, ch := range contact.ConsentChanges(&before, c) {
-				acts = append(acts, p.Entry(ch))
-			}
-			return acts, nil
-		})
-		if crm.CodeOf(err) != crm.NotFound {
-			return err
-		}
-	}
-	return crm.Errorf(crm.Busy, "too many writers change this at once; try again in a moment")
+		return contact.Proof{How: by.Source(), Source: by.Source(), By: by.ID, At: now, Address: address, Note: "put on the suppression list"}, true
+	})
 }
