@@ -38,6 +38,7 @@ func jobOf(it item) (transfer.Job, error) {
 	j.Counts = transfer.Counts{
 		Rows: int(number(it, "rows_")), Created: int(number(it, "created")), Updated: int(number(it, "updated")),
 		Unchanged: int(number(it, "unchanged")), Merged: int(number(it, "merged")), Rejected: int(number(it, "rejected")),
+		Incomplete: int(number(it, "incomplete")),
 	}
 	return j, nil
 }
@@ -141,9 +142,9 @@ func (b *Book) EndChunk(ctx context.Context, id, chunk string, c transfer.Counts
 		types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it, ConditionExpression: ptr("attribute_not_exists(PK)")}},
 		types.TransactWriteItem{Update: &types.Update{
 			TableName: b.t.name, Key: b.jobKey(id), ConditionExpression: ptr("attribute_exists(PK)"),
-			UpdateExpression: ptr("ADD ended :one, rows_ :rows, created :c, updated :u, unchanged :s, merged :m, rejected :r"),
+			UpdateExpression: ptr("ADD ended :one, rows_ :rows, created :c, updated :u, unchanged :s, merged :m, rejected :r, incomplete :i"),
 			ExpressionAttributeValues: item{":one": num(1), ":rows": num(int64(c.Rows)), ":c": num(int64(c.Created)), ":u": num(int64(c.Updated)),
-				":s": num(int64(c.Unchanged)), ":m": num(int64(c.Merged)), ":r": num(int64(c.Rejected))},
+				":s": num(int64(c.Unchanged)), ":m": num(int64(c.Merged)), ":r": num(int64(c.Rejected)), ":i": num(int64(c.Incomplete))},
 		}})
 	var l *lost
 	if asLost(err, &l) {

@@ -244,6 +244,16 @@ func (f FieldDef) option(v string) (string, error) {
 	return "", fmt.Errorf("this is none of the options of %s: %s", f.Label, strings.Join(f.Options, ", "))
 }
 
+// OptionsIn are those of the values in a cell that are options of the field.
+func (f FieldDef) OptionsIn(v string) string {
+	list := slices.DeleteFunc(splitList(v), func(o string) bool { _, err := f.option(o); return err != nil })
+	if f.Type != ChoicesField || len(list) > MaxOptions {
+		return ""
+	}
+	kept, _ := f.choose(list) // each is one
+	return kept
+}
+
 // choose keeps options in the order of the field, each once.
 func (f FieldDef) choose(list []string) (string, error) {
 	if len(list) > MaxOptions {

@@ -481,21 +481,28 @@ func (d *Details) SetText(name, v, country string) error {
 	return nil
 }
 
-// setPhones adds the numbers of a cell, divided by semicolons.
-func (d *Details) setPhones(v, country string) error {
+// ReadPhones are the numbers of a cell, divided by semicolons; at most what a merge
+// may have made.
+func ReadPhones(v, country string) ([]string, error) {
 	list := splitList(v)
 	for i := range list {
 		if err := checkText(list[i], phoneField.max); err != nil {
-			return err
+			return nil, err
 		}
 		list[i] = CleanPhone(list[i], country)
 	}
 	list = slices.DeleteFunc(list, func(p string) bool { return p == "" })
-	if len(list) > MaxPhones {
-		return fmt.Errorf("a contact has at most %d further phones; these are %d", MaxPhones, len(list))
+	if len(list) > MaxMergedPhones {
+		return nil, fmt.Errorf("a contact has at most %d further phones; these are %d", MaxPhones, len(list))
 	}
+	return list, nil
+}
+
+// setPhones adds the numbers of a cell as far as there is room.
+func (d *Details) setPhones(v, country string) error {
+	list, err := ReadPhones(v, country)
 	d.Phones = joinPhones(d.Phones, list)
-	return nil
+	return err
 }
 
 // AsTyped names the fields whose value could not be read and is kept as it was

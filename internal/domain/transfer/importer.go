@@ -844,6 +844,7 @@ type rowWorker struct {
 	errs   *errorPart
 
 	facts []contact.Facts
+	gaps  [][]gap // of each: once it is brought in, those that are amiss
 	rows  []sourceRow
 	ids   map[crm.Identity]bool
 }
@@ -862,7 +863,7 @@ func (w *rowWorker) reject(row int, line int64, fields []string, r rejection) {
 
 func (w *rowWorker) add(ctx context.Context, row int, rec csv.Record) error {
 	fields := rec.Strings()
-	f, rej := w.layout.facts(fields, row)
+	f, gaps, rej := w.layout.facts(fields, row)
 	if rej != nil {
 		w.reject(row, rec.Line, fields, *rej)
 		return nil
@@ -880,7 +881,7 @@ func (w *rowWorker) add(ctx context.Context, row int, rec csv.Record) error {
 	for _, id := range ids {
 		w.ids[id] = true
 	}
-	w.facts, w.rows = append(w.facts, f), append(w.rows, sourceRow{row, rec.Line, fields})
+	w.facts, w.gaps, w.rows = append(w.facts, f), append(w.gaps, gaps), append(w.rows, sourceRow{row, rec.Line, fields})
 	return nil
 }
 
@@ -888,9 +889,10 @@ func (w *rowWorker) flush(ctx context.Context) error {
 	if len(w.facts) == 0 {
 		return nil
 	}
-	outcomes := make([]outcome, len(w.facts))
+	outcomes, amiss := make([]outcome, len(w.facts)), make([][]gap, len(w.facts))
 	err := w.book.UpsertAll(ctx, w.facts, w.now, func(i int, c *contact.Contact, f contact.Facts, isNew bool) error {
 		var err error
+		amiss[i] = w.missing(w.rows[i].n, w.gaps[i], c, &f, isNew)
 		outcomes[i], err = w.bring(w.rows[i].n, c, f, isNew)
 		return err
 	})
@@ -910,10 +912,46 @@ func (w *rowWorker) flush(ctx context.Context) error {
 			continue
 		}
 		w.counts.add(o)
+		if len(amiss[i]) > 0 {
+			w.counts.Incomplete++
+			w.errs.add(r.n, r.line, together(amiss[i]), r.fields)
+		}
 	}
-	w.facts, w.rows = w.facts[:0], w.rows[:0]
+	w.facts, w.gaps, w.rows = w.facts[:0], w.gaps[:0], w.rows[:0]
 	clear(w.ids)
 	return nil
+}
+
+// missing are the gaps of a row that leave its contact without something. Of what
+// this job brought in before it says the same again.
+func (w *rowWorker) missing(row int, gaps []gap, c *contact.Contact, f *contact.Facts, isNew bool) (out []gap) {
+	mark := c.Import
+	own := mark != nil && mark.Job == w.job.ID && mark.Row == row
+	if !isNew && !own && w.job.Options.Existing == Skip {
+		return nil
+	}
+	for _, g := range gaps {
+		if g.has != nil && !isNew {
+			if same, other := g.has(c, f); same || other && !own && w.job.Options.Existing == Fill {
+				continue
+			}
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// together tells of several cells of one row.
+func together(gaps []gap) rejection {
+	r := gaps[0].rejection
+	for i, g := range gaps[1:] {
+		if i == 0 {
+			r.reason = r.column + ": " + r.reason
+		}
+		r.column, r.value, r.reason = r.column+"; "+g.column, r.value+"; "+g.value, r.reason+". "+g.column+": "+g.reason
+	}
+	r.reason = "the row went in without this: " + r.reason
+	return r
 }
 
 // bring is the rule of an import for one row and its contact.
@@ -984,7 +1022,7 @@ func (im *Importer) finish(ctx context.Context, b Book, s site.Site, j Job) erro
 		return err
 	}
 	key := ""
-	if j.Counts.Rejected > 0 {
+	if j.Counts.Rejected+j.Counts.Incomplete > 0 {
 		key = errorKey(s.ID, j.ID)
 		if err := im.joinErrors(ctx, s, j, key); err != nil {
 			return err
@@ -1033,7 +1071,7 @@ func (im *Importer) joinErrors(ctx context.Context, s site.Site, j Job, key stri
 	return out.Close()
 }
 
-// errorPart is the rejected rows of a chunk: where, which column, what stood
+// errorPart is the rows of a chunk that were rejected or went in without a cell: where, which column, what stood
 // there and why, then the row as it was, so that it can be mended and imported
 // again.
 type errorPart struct {

@@ -40,8 +40,8 @@ const (
 // Ended reports whether nothing more happens to the job.
 func (s State) Ended() bool { return s == Done || s == Failed || s == Cancelled }
 
-// Counts of an import: Rows is the sum of the others when it is done. Of an
-// export: Rows alone.
+// Counts of an import: Rows is the sum of those up to Rejected when it is done. Of
+// an export: Rows alone.
 type Counts struct {
 	Rows      int // rows that were dealt with
 	Created   int
@@ -49,6 +49,8 @@ type Counts struct {
 	Unchanged int
 	Merged    int // rows that joined a contact which this import had made or changed
 	Rejected  int
+
+	Incomplete int // rows among the first four that went in without a cell
 }
 
 func (c *Counts) add(o outcome) {
@@ -98,7 +100,7 @@ type Job struct {
 	IDs     []crm.ContactID
 	Choice  []string // columns; empty: all
 	Result  string   // key of the finished file
-	ErrFile string   // key of the file of rejected rows; empty without any
+	ErrFile string   // key of the file of rejected and incomplete rows; empty without any
 
 	// Kept beside the rest, so that many workers can add to them.
 	Counts Counts

@@ -20,6 +20,17 @@ type rejection struct {
 	reason string
 }
 
+// A gap is a cell that stays out while its row goes in: it names what the site does
+// not have (any more), or more than a contact may have. So a file that an export
+// made loses no row, whatever the site took away since.
+type gap struct {
+	rejection
+	// has reports whether the contact has what the cell says all the same; then
+	// nothing is amiss, and f says of it what the contact has. other: it has
+	// something else there.
+	has func(c *contact.Contact, f *contact.Facts) (same, other bool)
+}
+
 // layout is what a job does with the columns of its file.
 type layout struct {
 	columns []Column
@@ -31,15 +42,15 @@ type layout struct {
 	at      time.Time
 }
 
-// facts reads one row. Values are trimmed, and the apostrophe that spreadsheets
+// facts reads one row. What stays out of it is told by gaps. Values are trimmed, and the apostrophe that spreadsheets
 // put before +31… and 0… is taken off.
-func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
+func (l *layout) facts(fields []string, row int) (_ contact.Facts, gaps []gap, _ *rejection) {
 	f := contact.Facts{Source: l.source, AsOf: contact.Stamp{At: l.at, Seq: int64(row)}, Tags: l.options.Tags}
 	var name, prefix string
 	var houses [3]struct{ number, suffix string } // main, billing, shipping
 	for i := len(l.columns); i < len(fields); i++ {
 		if v := clean(fields[i]); v != "" {
-			return f, &rejection{"", v, fmt.Sprintf("the row has %d cells, the header has %d columns; put quotes around a cell that holds the separator", len(fields), len(l.columns))}
+			return f, nil, &rejection{"", v, fmt.Sprintf("the row has %d cells, the header has %d columns; put quotes around a cell that holds the separator", len(fields), len(l.columns))}
 		}
 	}
 	country := l.country
@@ -58,8 +69,11 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		if v == "" || c.Field == "" {
 			continue
 		}
-		reject := func(err error) (contact.Facts, *rejection) {
-			return f, &rejection{c.Name, v, err.Error()}
+		reject := func(err error) (contact.Facts, []gap, *rejection) {
+			return f, nil, &rejection{c.Name, v, err.Error()}
+		}
+		leave := func(has func(*contact.Contact, *contact.Facts) (bool, bool), why string, args ...any) {
+			gaps = append(gaps, gap{rejection{c.Name, v, fmt.Sprintf(why, args...)}, has})
 		}
 		switch c.Field {
 		case "email", "email_2", "email_3":
@@ -95,13 +109,16 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 			}
 		case "group":
 			id := l.groups[crm.Fold(v)]
+			inGroup := func(c *contact.Contact, _ *contact.Facts) (bool, bool) {
+				return id != "" && c.Group == id, c.Group != ""
+			}
 			if id == "" {
-				return reject(fmt.Errorf("there is no customer group of this name; make it first, or leave the column out"))
+				leave(inGroup, "there is no customer group of this name; make it first, then import this row again")
+			} else if err := l.policy.Plan.Needs(plan.Groups); err != nil {
+				leave(inGroup, "%s", err)
+			} else {
+				f.Group = id
 			}
-			if err := l.policy.Plan.Needs(plan.Groups); err != nil {
-				return reject(err)
-			}
-			f.Group = id
 		case "status":
 			if s, ok := l.policy.StatusOf(v); ok && l.policy.MayImport(s) {
 				f.Status = s
@@ -112,7 +129,8 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 			for _, name := range SplitTags(v) {
 				d, ok := l.list(name)
 				if !ok {
-					return reject(fmt.Errorf("there is no newsletter list %q; make it first, or leave the column out", name))
+					leave(nil, "there is no newsletter list %q; make it first, then import this row again", name)
+					continue
 				}
 				if !slices.ContainsFunc(f.Lists, func(s contact.Subscription) bool { return s.List == d.ID }) {
 					f.Lists = append(f.Lists, contact.Subscription{List: d.ID, Channel: d.Channel, Standing: contact.Standing{State: contact.ConsentSubscribed}})
@@ -142,10 +160,24 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 				break
 			}
 			if strings.HasPrefix(c.Field, contact.CustomPrefix) {
-				if err := l.custom(&f.Details, c.Field, v); err != nil {
+				stale, err := l.custom(&f.Details, c.Field, v)
+				if err != nil && stale == nil {
 					return reject(err)
 				}
+				if err != nil {
+					leave(stale, "%s", err)
+				}
 				break
+			}
+			if c.Field == string(FieldPhones) {
+				all, err := contact.ReadPhones(v, country)
+				if err != nil {
+					return reject(err)
+				}
+				if len(all) > contact.MaxPhones {
+					leave(func(c *contact.Contact, _ *contact.Facts) (bool, bool) { return hasAll(c.Phones, all), false },
+						"a contact has at most %d further phones; these are %d, so not all were taken", contact.MaxPhones, len(all))
+				}
 			}
 			if err := f.Details.SetText(c.Field, v, country); err != nil {
 				return reject(err)
@@ -153,7 +185,7 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 		}
 	}
 	if f.Email == "" {
-		return f, &rejection{columnOf(l.columns, "email"), "", "the row has no e-mail address, by which contacts are found; add one"}
+		return f, nil, &rejection{columnOf(l.columns, "email"), "", "the row has no e-mail address, by which contacts are found; add one"}
 	}
 	if f.FirstName == "" && f.LastName == "" && name != "" {
 		f.FirstName, f.LastName = contact.SplitName(name)
@@ -166,13 +198,24 @@ func (l *layout) facts(fields []string, row int) (contact.Facts, *rejection) {
 			a.Street = strings.Join(strings.Fields(a.Street+" "+h.number+" "+h.suffix), " ")
 		}
 	}
-	if len(f.ExternalIDs) > contact.MaxExternal {
-		return f, &rejection{columnOf(l.columns, "external_id"), "", fmt.Sprintf("a contact has at most %d ids", contact.MaxExternal)}
+	if n := len(f.Emails) + len(f.ExternalIDs); n >= contact.MaxIdentities {
+		return f, nil, &rejection{columnOf(l.columns, "email"), "", fmt.Sprintf("one contact can be known by %d addresses and ids; these are %d", contact.MaxIdentities, n+1)}
 	}
-	if len(f.Emails) > contact.MaxEmails-1 {
-		return f, &rejection{columnOf(l.columns, "email"), "", fmt.Sprintf("a contact has at most %d addresses", contact.MaxEmails)}
+	if ids := f.ExternalIDs; len(ids) > contact.MaxExternal {
+		gaps = append(gaps, gap{rejection{columnOf(l.columns, "external_id"), "", fmt.Sprintf("a contact has at most %d ids, so not all were taken", contact.MaxExternal)},
+			func(c *contact.Contact, _ *contact.Facts) (bool, bool) { return hasAll(c.ExternalIDs, ids), false }})
 	}
-	return f, nil
+	if more := f.Emails; len(more) > contact.MaxEmails-1 {
+		gaps = append(gaps, gap{rejection{columnOf(l.columns, "email"), "", fmt.Sprintf("a contact has at most %d addresses, so not all were taken", contact.MaxEmails)},
+			func(c *contact.Contact, _ *contact.Facts) (bool, bool) {
+				return !slices.ContainsFunc(more, func(e string) bool { return !c.HasEmail(e) }), false
+			}})
+	}
+	return f, gaps, nil
+}
+
+func hasAll(have, said []string) bool {
+	return !slices.ContainsFunc(said, func(v string) bool { return !slices.Contains(have, v) })
 }
 
 // list is the site's list of a name or an id.
@@ -185,25 +228,33 @@ func (l *layout) list(name string) (contact.ListDef, bool) {
 }
 
 // custom sets a field of the site; one that is gone since the file was looked at
-// says nothing.
-func (l *layout) custom(d *contact.Details, name, v string) (err error) {
+// says nothing. An error with stale is of a choice whose options lack the value: what
+// they have of it is set.
+func (l *layout) custom(d *contact.Details, name, v string) (stale func(*contact.Contact, *contact.Facts) (bool, bool), err error) {
 	f, ok := l.policy.FieldNamed(name)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	if f.Type == contact.DateField {
 		if v, err = dateFrom(v); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if v, err = f.Read(v); err != nil || v == "" {
-		return err
+	read, err := f.Read(v)
+	if err != nil && (f.Type == contact.ChoiceField || f.Type == contact.ChoicesField) {
+		read = f.OptionsIn(v)
+		stale = func(c *contact.Contact, said *contact.Facts) (same, other bool) {
+			have := c.Custom[f.Key]
+			if same = strings.EqualFold(have, v); same {
+				said.SetCustom(f.Key, have)
+			}
+			return same, have != ""
+		}
+	} else if err != nil {
+		return nil, err
 	}
-	if d.Custom == nil {
-		d.Custom = map[string]string{} // this row's own
-	}
-	d.Custom[f.Key] = v
-	return nil
+	d.SetCustom(f.Key, read)
+	return stale, err
 }
 
 // whose address a column is of: 0 main, 1 billing, 2 shipping.

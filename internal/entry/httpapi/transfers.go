@@ -80,12 +80,14 @@ func newJobID(prefix string, at time.Time) (string, error) {
 }
 
 type countsJSON struct {
-	Rows      int `json:"rows" doc:"Rows dealt with; the sum of the others" example:"500"`
+	Rows      int `json:"rows" doc:"Rows dealt with; the sum of created, updated, unchanged, merged and rejected" example:"500"`
 	Created   int `json:"created" example:"480"`
 	Updated   int `json:"updated" example:"5"`
 	Unchanged int `json:"unchanged" example:"5"`
 	Merged    int `json:"merged" doc:"Rows that joined a contact which an earlier row of this file had made or changed" example:"6"`
 	Rejected  int `json:"rejected" doc:"Rows that were not taken; errors_url tells why" example:"4"`
+
+	Incomplete int `json:"incomplete" doc:"Rows that went in without a cell, as the site has no such option, group or list (any more) or a contact has room for no more; errors_url tells which" example:"2"`
 }
 
 type uploadJSON struct {
@@ -111,7 +113,7 @@ type importJSON struct {
 	Encoding  string         `json:"encoding,omitempty" example:"utf-8"`
 	Delimiter string         `json:"delimiter,omitempty" example:";"`
 	Detail    string         `json:"detail,omitempty" doc:"Why it failed or what it waits for"`
-	ErrorsURL string         `json:"errors_url,omitempty" doc:"A CSV file of the rejected rows with row, line, column, value and reason; valid for 15 minutes"`
+	ErrorsURL string         `json:"errors_url,omitempty" doc:"A CSV file of the rejected and incomplete rows with row, line, column, value and reason; valid for 15 minutes"`
 	Upload    *uploadJSON    `json:"upload,omitempty"`
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`

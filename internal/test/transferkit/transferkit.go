@@ -287,6 +287,6 @@ func Export(t testing.TB, files *Folder, b transfer.Book, s site.Site, clock crm
 
 // String tells the counts in one line.
 func String(c transfer.Counts) string {
-	return fmt.Sprintf("%d rows: %d created, %d updated, %d unchanged, %d merged, %d rejected",
-		c.Rows, c.Created, c.Updated, c.Unchanged, c.Merged, c.Rejected)
+	return fmt.Sprintf("%d rows: %d created, %d updated, %d unchanged, %d merged, %d rejected; %d incomplete",
+		c.Rows, c.Created, c.Updated, c.Unchanged, c.Merged, c.Rejected, c.Incomplete)
 }
