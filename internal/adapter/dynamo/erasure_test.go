@@ -282,7 +282,7 @@ func TestAnErasureLeavesNothingOfThePerson(t *testing.T) {
 			t.Errorf("step %+v", s)
 		}
 	}
-	if fmt.Sprint(removed) != "map[backups:0 contact:8 exports:2 files:6 imports:3 jobs:3 ledger:0 look:0 mails:3 queues:0 submissions:4]" {
+	if fmt.Sprint(removed) != "map[backups:0 contact:8 exports:2 files:7 imports:3 jobs:3 ledger:0 look:0 mails:3 queues:0 submissions:4]" {
 		t.Errorf("removed %v", removed)
 	}
 	log, _, err := table.AuditLog(ctx, p.s.ID, audit.Filter{Action: audit.ContactErased}, 10, "")

@@ -3,13 +3,14 @@ package document
 import (
 	"context"
 	"errors"
+	"time"
 
 	"clientele/internal/domain/crm"
 )
 
-// CompleteAvatar makes the pictures of an upload, beside which it is removed. The
+// CompleteAvatar makes the pictures of an upload, which is removed. The
 // record stays until the contact uses the picture; see contact.Contact.Avatar.
-func CompleteAvatar(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.ContactID, file string) (File, error) {
+func CompleteAvatar(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.ContactID, file string, now time.Time) (File, error) {
 	f, err := s.GetFile(ctx, id, file)
 	if err != nil {
 		return f, err
@@ -39,9 +40,5 @@ func CompleteAvatar(ctx context.Context, s Store, b Bucket, site crm.SiteID, id 
 		}
 		f.Type = p.Type
 	}
-	f.State = Ready
-	if f, err = s.ReadyFile(ctx, f, f.At.Add(KeepReady)); err != nil {
-		return f, err
-	}
-	return f, b.Remove(ctx, f.Key(site)) // with what the camera wrote into it
+	return f.ready(ctx, s, b, site, now)
 }

@@ -4,7 +4,10 @@
 // handed out through the site alone.
 //
 // A file has a record from before its first byte until it is gone. Records that
-// nothing uses end by themselves, and the file follows its record: see relay.
+// nothing uses end by themselves, and the file follows its record: see relay. An
+// upload may come when its record is gone already, with its contact even. So it does
+// not arrive where files are kept: what arrives ends after a day by the bucket's own
+// rule, and is copied to its place once it was looked at.
 package document
 
 import (
@@ -69,15 +72,21 @@ type File struct {
 	At      time.Time // announced
 }
 
-// Key is where the upload is in the bucket: no name, and nothing that tells who it is of.
+// Key is where a document is in the bucket: no name, and nothing that tells who it is of.
 func (f File) Key(site crm.SiteID) string {
 	return fmt.Sprintf("documents/%s/%s/%s", site, f.Contact, f.ID)
 }
 
+// Arrival is where the upload comes in.
+func (f File) Arrival(site crm.SiteID) string {
+	return fmt.Sprintf("incoming/%s/%s/%s", site, f.Contact, f.ID)
+}
+
 // Objects are all that there may be of the file in the bucket.
 func (f File) Objects(site crm.SiteID) []string {
-	keys := []string{f.Key(site)}
+	keys := []string{f.Arrival(site), f.Key(site)}
 	if f.Purpose == ForAvatar {
+		keys = keys[:1]
 		for _, size := range AvatarSizes {
 			keys = append(keys, AvatarKey(site, f.Contact, f.ID, size))
 		}
@@ -146,7 +155,7 @@ func Announce(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.Co
 	if err != nil {
 		return f, transfer.Upload{}, err
 	}
-	up, err := b.PresignPut(ctx, f.Key(site), f.Size, UploadFor)
+	up, err := b.PresignPut(ctx, f.Arrival(site), f.Size, UploadFor)
 	return f, up, err
 }
 
@@ -174,14 +183,34 @@ func Complete(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.Co
 		return f, faults.Err()
 	}
 	sum := sha256.Sum256(content)
-	f.Type, f.SHA256, f.State = kind, hex.EncodeToString(sum[:]), Ready
-	return s.ReadyFile(ctx, f, now.Add(KeepReady))
+	f.Type, f.SHA256 = kind, hex.EncodeToString(sum[:])
+	if err := b.Put(ctx, f.Key(site), kind, content); err != nil {
+		return f, err
+	}
+	return f.ready(ctx, s, b, site, now)
+}
+
+// ready records that the file is in its place, and takes away what arrived. Cut off
+// before the record, it is done again from the beginning, or the record ends and takes
+// the file along; a file whose record went meanwhile is removed here.
+func (f File) ready(ctx context.Context, s Store, b Bucket, site crm.SiteID, now time.Time) (File, error) {
+	f.State = Ready
+	kept, err := s.ReadyFile(ctx, f, now.Add(KeepReady))
+	if crm.CodeOf(err) == crm.NotFound {
+		if left := b.Remove(context.WithoutCancel(ctx), f.Objects(site)...); left != nil {
+			return f, left
+		}
+	}
+	if err != nil {
+		return f, err
+	}
+	return kept, b.Remove(ctx, f.Arrival(site))
 }
 
 // load reads an upload whole; it is of the announced size or is none.
 func (f File) load(ctx context.Context, b Bucket, site crm.SiteID) ([]byte, error) {
 	missing := crm.Errorf(crm.Conflict, "the file has not arrived; send it to the address that the upload got, then call this again")
-	size, etag, err := b.Stat(ctx, f.Key(site))
+	size, etag, err := b.Stat(ctx, f.Arrival(site))
 	if errors.Is(err, transfer.ErrNoFile) {
 		return nil, missing
 	}
@@ -191,7 +220,7 @@ func (f File) load(ctx context.Context, b Bucket, site crm.SiteID) ([]byte, erro
 	if size != f.Size {
 		return nil, crm.Errorf(crm.Conflict, "the file has %d bytes, but %d were announced; announce it again", size, f.Size)
 	}
-	r, err := b.Read(ctx, f.Key(site), etag, 0, size)
+	r, err := b.Read(ctx, f.Arrival(site), etag, 0, size)
 	if errors.Is(err, transfer.ErrNoFile) {
 		return nil, missing
 	}

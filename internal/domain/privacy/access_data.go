@@ -581,7 +581,10 @@ func dealingOf(d order.Dealing) dealingFile {
 func fileOf(f document.File, s crm.SiteID) fileFile {
 	out := fileFile{ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, SHA256: f.SHA256, Purpose: f.Purpose, State: f.State,
 		Entry: f.Entry, By: f.By, At: f.At, Path: pathIn(f.ID, f.Name), key: f.Key(s)}
-	if f.Purpose == document.ForAvatar && f.State != document.Pending { // the largest of its pictures; the upload is gone
+	switch {
+	case f.State == document.Pending:
+		out.key = f.Arrival(s)
+	case f.Purpose == document.ForAvatar: // the largest of its pictures; the upload is gone
 		out.key = document.AvatarKey(s, f.Contact, f.ID, slices.Max(document.AvatarSizes))
 		_, kind, _ := strings.Cut(f.Type, "/")
 		out.Path = pathIn(f.ID, "avatar."+kind)

@@ -157,7 +157,7 @@ func TestAnAccessFileHasEverythingOfOneContact(t *testing.T) {
 		w.must(err)
 		if f.Name == "sketch.pdf" {
 			sketch = f.ID
-			w.must(w.files.Put(ctx, f.Key(w.site.ID), "", []byte("pdf")))
+			w.must(w.files.Put(ctx, f.Arrival(w.site.ID), "", []byte("pdf")))
 		}
 	}
 

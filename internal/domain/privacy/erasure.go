@@ -71,7 +71,7 @@ const (
 var notes = map[string]string{
 	StepLook:        "what there is of the person was counted",
 	StepContact:     "the contact, its addresses and other identities, its timeline, notes and devices, those of contacts merged into it and what was kept to undo the merges are removed; orders stay without personal data; a hash of each address stays, so that no file brings the person back",
-	StepFiles:       "documents, pictures and files that were handed out on request are removed with all their versions",
+	StepFiles:       "documents, pictures and files that were handed out on request are removed with all their versions; an upload that was allowed before and comes after it is of nobody, and ends after a day",
 	StepMails:       "mails that waited and the marks of those that were sent are removed",
 	StepSubmissions: "submissions kept under a form or shop connection that name an address or phone of the person are removed; those of forms that were deleted end by themselves after at most 180 days",
 	StepExports:     "the finished export files of the site are removed, as any of them may hold the person; they can be made again",
@@ -527,7 +527,7 @@ func (e *Eraser) carryOut(ctx context.Context, b Book, s site.Site, j Job, sub S
 // filePrefixes are where the bucket has files of contacts.
 func filePrefixes(s crm.SiteID, ids []crm.ContactID) (out []string) {
 	for _, id := range ids {
-		for _, kind := range []string{"documents", "avatars", "access"} {
+		for _, kind := range []string{"incoming", "documents", "avatars", "access"} {
 			out = append(out, fmt.Sprintf("%s/%s/%s/", kind, s, id))
 		}
 	}

@@ -212,6 +212,65 @@ func TestFilesAndEntriesAreOfTheirContactAlone(t *testing.T) {
 	}
 }
 
+// An upload may come when its contact has gone: it stays where nothing outlives a day.
+func TestAnUploadOfNobodyIsNotKept(t *testing.T) {
+	s := newShop(t)
+	under := func(prefix string) (n int) {
+		for key := range s.files {
+			if strings.HasPrefix(key, prefix) {
+				n++
+			}
+		}
+		return n
+	}
+	at := s.emma()
+	announced := s.must(201, s.do("POST", at+"/documents", `{"name":"a.txt","size":5}`))
+	s.must(204, s.do("DELETE", at, "", "If-Match", "*"))
+	to := strings.TrimPrefix(announced["upload"].(map[string]any)["url"].(string), "https://files.example/")
+	s.files[to] = []byte("hello")
+	s.must(404, s.do("POST", at+"/documents/"+announced["id"].(string)+"/complete", ""))
+	if !strings.HasPrefix(to, "incoming/bakery/") || len(s.files) != 1 {
+		t.Errorf("an upload went to %s, and %d files are there", to, len(s.files))
+	}
+	clear(s.files)
+
+	// The contact goes while the file is put into its place.
+	at = s.emma()
+	id := crm.ContactID(strings.TrimPrefix(at, "/v1/contacts/"))
+	doc := s.upload(at, "a.txt", "hello")
+	gone := leaving{s.files, func() { s.must(204, s.do("DELETE", at, "", "If-Match", "*")) }}
+	if _, err := document.Complete(t.Context(), s.book, gone, s.id, id, doc, time.Now()); crm.CodeOf(err) != crm.NotFound {
+		t.Errorf("completing a file of nobody: %v", err)
+	}
+	if len(s.files) != 0 {
+		t.Errorf("%d files of nobody are left", len(s.files))
+	}
+
+	// Cut off before the record, it is completed by the next try.
+	at = s.emma()
+	id = crm.ContactID(strings.TrimPrefix(at, "/v1/contacts/"))
+	doc = s.upload(at, "a.txt", "hello")
+	ctx, cut := context.WithCancel(t.Context())
+	if _, err := document.Complete(ctx, s.book, leaving{s.files, cut}, s.id, id, doc, time.Now()); err == nil {
+		t.Error("a try that was cut off succeeded")
+	}
+	s.must(200, s.do("POST", at+"/documents/"+doc+"/complete", ""))
+	if under("documents/bakery/") != 1 || len(s.files) != 1 {
+		t.Errorf("a document is kept as %d files, %d of them in their place", len(s.files), under("documents/bakery/"))
+	}
+}
+
+// leaving is a bucket in which something happens right after a file was put.
+type leaving struct {
+	pail
+	then func()
+}
+
+func (l leaving) Put(ctx context.Context, key, kind string, body []byte) error {
+	defer l.then()
+	return l.pail.Put(ctx, key, kind, body)
+}
+
 func TestAPictureOfAContact(t *testing.T) {
 	s := newShop(t)
 	at := s.emma()
@@ -229,7 +288,7 @@ func TestAPictureOfAContact(t *testing.T) {
 	s.must(422, s.do("POST", at+"/avatar", `{"size":5242881}`))
 	doc := s.upload(at, "a.txt", "hello")
 	s.must(404, s.do("POST", at+"/avatar/complete", fmt.Sprintf(`{"id":%q}`, doc)))
-	delete(s.files, "documents/bakery/"+strings.TrimPrefix(at, "/v1/contacts/")+"/"+doc)
+	delete(s.files, "incoming/bakery/"+strings.TrimPrefix(at, "/v1/contacts/")+"/"+doc)
 	var first string
 	for i := range 2 {
 		id := send(b.Bytes())

@@ -192,7 +192,7 @@ type completeAvatarInput struct {
 
 func (h contactsAPI) completeAvatar(ctx context.Context, c caller, in *completeAvatarInput) (*contactAnswer, error) {
 	b := h.open(c.site)
-	f, err := document.CompleteAvatar(ctx, b, h.files, c.site.ID, crm.ContactID(in.ID), in.Body.ID)
+	f, err := document.CompleteAvatar(ctx, b, h.files, c.site.ID, crm.ContactID(in.ID), in.Body.ID, h.clock.Now())
 	if err != nil {
 		return nil, err
 	}

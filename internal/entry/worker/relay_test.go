@@ -139,7 +139,7 @@ func TestAFileGoesWithItsRecord(t *testing.T) {
 			t.Fatal(out, err)
 		}
 	}
-	want := []string{"away documents/demo/ct_1/doc_1", "away documents/demo/ct_1/doc_1 avatars/demo/ct_1/doc_1-512 avatars/demo/ct_1/doc_1-96"}
+	want := []string{"away incoming/demo/ct_1/doc_1 documents/demo/ct_1/doc_1", "away incoming/demo/ct_1/doc_1 avatars/demo/ct_1/doc_1-512 avatars/demo/ct_1/doc_1-96"}
 	if !slices.Equal(h.said, want) {
 		t.Errorf("handed on %q", h.said)
 	}

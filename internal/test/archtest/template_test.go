@@ -361,12 +361,28 @@ func TestDataIsSafe(t *testing.T) {
 			}
 		}
 		PublicAccessBlockConfiguration map[string]bool
+		LifecycleConfiguration         struct {
+			Rules []struct {
+				Status, Prefix   string
+				ExpirationInDays int
+			}
+		}
 	}](t, tpl, "AWS::S3::Bucket")["Bucket"]
 	if s := bucket.VersioningConfiguration.Status; s != "Enabled" {
 		t.Errorf("the bucket's versioning is %q", s)
 	}
 	if e := bucket.BucketEncryption.ServerSideEncryptionConfiguration; len(e) != 1 || e[0].ServerSideEncryptionByDefault.SSEAlgorithm == "" {
 		t.Error("the bucket is not encrypted")
+	}
+	// An upload of a contact who is gone is removed by nothing else; see package document.
+	ends := map[string]int{}
+	for _, r := range bucket.LifecycleConfiguration.Rules {
+		if r.Status == "Enabled" {
+			ends[r.Prefix] = r.ExpirationInDays
+		}
+	}
+	if ends["incoming/"] != 1 || ends["documents/"] != 0 || ends["avatars/"] != 0 {
+		t.Errorf("files end after these days: %v; what arrives after one, what is kept never", ends)
 	}
 	for _, way := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
 		if !bucket.PublicAccessBlockConfiguration[way] {
