@@ -21,7 +21,6 @@ type auditRecord struct {
 	Action  audit.Action   `json:"a"`
 	Object  string         `json:"o,omitempty"`
 	Fields  []string       `json:"f,omitempty"`
-	As      string         `json:"as,omitempty"`
 	Request string         `json:"r,omitempty"`
 }
 
@@ -34,7 +33,7 @@ func (t *Table) auditWrite(id crm.SiteID, e audit.Entry) (types.TransactWriteIte
 			return types.TransactWriteItem{}, err
 		}
 	}
-	body, err := packJSON(auditRecord{micros(e.At), e.By, e.Name, e.Kind, e.Action, e.Object, e.Fields, e.As, e.Request})
+	body, err := packJSON(auditRecord{micros(e.At), e.By, e.Name, e.Kind, e.Action, e.Object, e.Fields, e.Request})
 	if err != nil {
 		return types.TransactWriteItem{}, fmt.Errorf("packing a row of the audit log: %w", err)
 	}
@@ -126,5 +125,5 @@ func auditOf(it item) (audit.Entry, error) {
 		return audit.Entry{}, err
 	}
 	return audit.Entry{ID: text(it, "SK"), At: fromMicros(r.At), By: r.By, Name: r.Name, Kind: r.Kind, Action: r.Action,
-		Object: r.Object, Fields: r.Fields, As: r.As, Request: r.Request}, nil
+		Object: r.Object, Fields: r.Fields, Request: r.Request}, nil
 }

@@ -216,6 +216,8 @@ func (b *Book) Suppression(ctx context.Context, email string) (mail.Suppression,
 
 // NoteMail puts on the timeline of a mail's contact how the mail ended. Its entry
 // follows from the mail, so that twice is once; a contact that is gone gets nothing.
+// Of one that was merged since it stands where its other entries do, which whoever
+// answers for it now reads, and which it has again if the merge is undone.
 func (b *Book) NoteMail(ctx context.Context, m mail.Message, o mail.Outcome) error {
 	entry, err := activityItem(activityPK(b.site.ID, m.Contact), timeline.Activity{
 		ID: audit.DeriveID(m.CreatedAt, m.ID), At: m.CreatedAt, Kind: "mail", Ref: m.ID,
@@ -224,14 +226,24 @@ func (b *Book) NoteMail(ctx context.Context, m mail.Message, o mail.Outcome) err
 	if err != nil {
 		return err
 	}
-	err = b.t.commit(ctx, b.site.ID,
-		types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-			TableName: b.t.name, Key: slotKey(&b.site, m.Contact), ConditionExpression: ptr("attribute_exists(v)"),
-		}},
-		types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: entry}})
-	var l *lost
-	if asLost(err, &l) {
-		return nil
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return err
+			}
+		}
+		c, err := b.Get(ctx, m.Contact)
+		if crm.CodeOf(err) == crm.NotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = b.t.commit(ctx, b.site.ID, b.livesStill(c.ID), types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: entry}})
+		var l *lost
+		if !asLost(err, &l) {
+			return err
+		}
 	}
-	return err
+	return busy()
 }

@@ -145,3 +145,48 @@ func values(m map[string]string) (all []string) {
 	}
 	return all
 }
+
+// How a mail ended is told where its contact's entries are, whoever answers for them by now.
+func TestTheNoteOfAMailFollowsAMerge(t *testing.T) {
+	ctx := context.Background()
+	table, c, id := mails(t)
+	b := table.Book(dynamotest.Site(t, table, "bakery"))
+	m := written("emma@example.nl")
+	m.ID, m.Contact, m.CreatedAt = id, c.ID, now
+	o := mail.Outcome{State: mail.Refused, Reason: "the address is none", At: now}
+	notes := func(of crm.ContactID) (n int) {
+		t.Helper()
+		acts, _, err := b.Timeline(ctx, of, timeline.Query{Limit: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range acts {
+			if a.Kind == "mail" && a.Ref == id {
+				n++
+			}
+		}
+		return n
+	}
+	first, last := create(t, b, "noor@example.nl"), create(t, b, "sam@example.nl")
+	merged, _ := mustMerge(t, b, first.ID, c.ID)
+	outer, _ := mustMerge(t, b, last.ID, first.ID)
+	for range 2 { // told twice
+		if err := b.NoteMail(ctx, m, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := notes(last.ID); n != 1 {
+		t.Errorf("the primary's timeline has the note %d times", n)
+	}
+	mustUndo(t, b, outer.ID)
+	mustUndo(t, b, merged.ID)
+	if n, other := notes(c.ID), notes(first.ID); n != 1 || other != 0 {
+		t.Errorf("after the undo the contact has the note %d times, the other %d times", n, other)
+	}
+	if err := b.Delete(ctx, c.ID, now, func(contact.Contact) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.NoteMail(ctx, m, o); err != nil {
+		t.Errorf("a note about who is gone: %v", err)
+	}
+}

@@ -1,5 +1,5 @@
 // Package audit is the site's log of who did what: who changed settings, members
-// and keys, who exported and imported, who looked in as whom. It only grows: rows
+// and keys, who exported and imported. It only grows: rows
 // are written once, in the transaction of the change that they tell of (or, for
 // contacts, derived from the committed change by relay), and nothing changes or
 // removes them. A row names fields and ids and never holds a value of them, so
@@ -60,10 +60,6 @@ const (
 	ExportStarted    Action = "export.started"
 	ExportDownloaded Action = "export.downloaded"
 	BulkStarted      Action = "bulk.started"
-
-	// LookedInAs is a member who looks in as a customer: Object is the contact, and
-	// every row of what is done meanwhile carries it in As.
-	LookedInAs Action = "customer.looked_in_as"
 )
 
 // Entry is one row.
@@ -76,7 +72,6 @@ type Entry struct {
 	Action  Action
 	Object  string   // id of what it was done to
 	Fields  []string // names of the fields that changed; never their values
-	As      string   // the contact whom the actor looked in as
 	Request string   // id of the request
 }
 

@@ -318,7 +318,7 @@ func (i Inviting) outcome(s site.Site, m Member, what audit.Action) Outcome {
 		Entry: audit.Note(i.By, i.Request, i.Now, what, m.ID),
 		Mail: &mail.Message{Template: mail.Invitation, Language: lang, To: mail.Address{Email: m.Email, Name: m.Name}, CreatedAt: i.Now, Expires: m.Invitation.Expires,
 			Values: map[string]string{
-				mail.Name: m.Name, mail.By: i.By.Name, mail.Until: m.Invitation.Expires.Format(time.RFC3339),
+				mail.Name: m.Name, mail.By: i.By.Signature(), mail.Until: m.Invitation.Expires.Format(time.RFC3339),
 				mail.Link: i.Link + "/invitation#" + InvitationToken(s.ID, m.ID, i.Secret),
 			}},
 	}

@@ -16,11 +16,10 @@ const (
 	Members        Scope = "members"     // who works here, with which rights
 	Keys           Scope = "keys"        // API keys
 	Audit          Scope = "audit"       // read who did what
-	Impersonate    Scope = "impersonate" // look in as a customer
 )
 
 // Scopes lists all of them.
-var Scopes = []Scope{ContactsRead, ContactsWrite, MessagesSend, ContactsImport, ContactsExport, Prices, Settings, Members, Keys, Audit, Impersonate}
+var Scopes = []Scope{ContactsRead, ContactsWrite, MessagesSend, ContactsImport, ContactsExport, Prices, Settings, Members, Keys, Audit}
 
 // ActorKind is what sort of credential somebody came with.
 type ActorKind string
@@ -45,6 +44,15 @@ type Actor struct {
 
 // May reports whether the actor has a permission.
 func (a Actor) May(s Scope) bool { return slices.Contains(a.Scopes, s) }
+
+// Signature is the name that a mail may tell its reader: none for an API key, whose
+// name is for those who work for the site alone.
+func (a Actor) Signature() string {
+	if a.Kind == ByAPIKey {
+		return ""
+	}
+	return a.Name
+}
 
 // Source is what the actor's own changes stand under; see contact.Origin.
 func (a Actor) Source() string {

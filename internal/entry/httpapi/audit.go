@@ -21,7 +21,6 @@ type entryJSON struct {
 	Action  audit.Action   `json:"action" doc:"What was done; more may come" example:"export.started"`
 	Object  string         `json:"object,omitempty" doc:"The id of what it was done to" example:"exp_01k2abcdefghjkmnpqrstvwxyz"`
 	Fields  []string       `json:"fields,omitempty" doc:"Names of the fields that changed, never their values"`
-	As      string         `json:"as,omitempty" doc:"The contact whom the member looked in as"`
 	Request string         `json:"request_id,omitempty"`
 }
 
@@ -72,7 +71,7 @@ func (h siteAPI) listAudit(ctx context.Context, c caller, in *auditInput) (*audi
 	out := &auditAnswer{}
 	out.Body.Entries = make([]entryJSON, len(rows))
 	for i, e := range rows {
-		out.Body.Entries[i] = entryJSON{e.ID, e.At, e.By, e.Name, e.Kind, e.Action, e.Object, e.Fields, e.As, e.Request}
+		out.Body.Entries[i] = entryJSON{e.ID, e.At, e.By, e.Name, e.Kind, e.Action, e.Object, e.Fields, e.Request}
 	}
 	out.Body.NextCursor = c.site.SealCursor(list, next)
 	return out, nil

@@ -291,7 +291,7 @@ func (h contactsAPI) sendMessage(ctx context.Context, c caller, in *sendMessageI
 		return nil, crm.Errorf(crm.Malformed, "send an Idempotency-Key: a fresh UUID for each message, the same one when you repeat a request")
 	}
 	b, now := h.open(c.site), h.clock.Now()
-	m := timeline.Message{Subject: in.Body.Subject, Text: in.Body.Text, Documents: documents(in.Body.Documents), ByName: c.by.Name}
+	m := timeline.Message{Subject: in.Body.Subject, Text: in.Body.Text, Documents: documents(in.Body.Documents), ByName: c.by.Signature()}
 	var faults crm.Faults
 	switch reply := in.Body.ReplyTo; {
 	case c.by.Email != "" && reply != "nobody":

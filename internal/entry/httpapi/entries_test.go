@@ -12,9 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"clientele/internal/domain/consent"
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/document"
 	"clientele/internal/domain/mail"
+	"clientele/internal/domain/quota"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/transfer"
 	"clientele/internal/test/dynamotest"
@@ -179,6 +182,13 @@ func TestADocumentIsWhatItSays(t *testing.T) {
 	if len(s.files) != 0 {
 		t.Errorf("%d refused files are left", len(s.files))
 	}
+	// One that is not of the announced size is not taken; announced again it is.
+	short := s.must(201, s.do("POST", at+"/documents", `{"name":"x.txt","size":4}`))
+	s.files[strings.TrimPrefix(short["upload"].(map[string]any)["url"].(string), "https://files.example/")] = []byte("hello")
+	s.must(409, s.do("POST", at+"/documents/"+short["id"].(string)+"/complete", ""))
+	s.must(409, s.do("GET", at+"/documents/"+short["id"].(string), ""))
+	s.must(422, s.do("POST", at+"/entries", fmt.Sprintf(`{"title":"x","documents":[%q]}`, short["id"])))
+	s.must(204, s.do("DELETE", at+"/documents/"+short["id"].(string), ""))
 	name := "../a/b\\<\"Ré\u202esumé\".txt"
 	id := s.upload(at, name, "naïve")
 	if f := s.must(200, s.do("POST", at+"/documents/"+id+"/complete", "")); f["name"] != "Résumé.txt" {
@@ -342,6 +352,9 @@ func TestAMessageGoesOutOnceWithItsEntry(t *testing.T) {
 	if err != nil || !waits {
 		t.Fatalf("the mail does not wait: %v", err)
 	}
+	if by, ok := m.Values[mail.By]; !ok || by != "" {
+		t.Errorf("the mail is signed by %q, the name of a key", by)
+	}
 	if m.To.Email != "emma@b.example" || m.To.Name != "Emma" || m.ReplyTo.Email != "" || m.Values["subject"] != "Your cake" ||
 		m.Values["text"] != "Dear Emma,\n\nsee https://b.example." || len(m.Attachments) != 1 ||
 		m.Attachments[0].Key != "documents/bakery/"+strings.TrimPrefix(at, "/v1/contacts/")+"/"+doc {
@@ -379,4 +392,35 @@ func TestAMessageGoesOutOnceWithItsEntry(t *testing.T) {
 	s.must(422, s.do("POST", phone+"/messages", `{"subject":"x","text":"y"}`, "Idempotency-Key", "k3"))
 	reader := shopOn(t, s.table, dynamotest.Site(t, s.table, "garage"), site.ContactsRead, site.ContactsWrite)
 	reader.must(403, reader.do("POST", at+"/messages", `{"subject":"x","text":"y"}`, "Idempotency-Key", "k4"))
+}
+
+// What a site may send in a day is counted for all of its contacts; an address that
+// complained gets nothing.
+func TestMessagesThatAreNotSent(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	const body = `{"subject":"x","text":"y"}`
+	taken, _, _, err := s.table.TakeCalls(t.Context(), s.id, "messages", quota.Messages(), quota.MessagesPerDay-1, time.Now())
+	if err != nil || taken != quota.MessagesPerDay-1 {
+		t.Fatal(taken, err)
+	}
+	s.must(201, s.do("POST", at+"/messages", body, "Idempotency-Key", "k1"))
+	w := s.do("POST", at+"/messages", body, "Idempotency-Key", "k2")
+	s.must(429, w)
+	if w.Header().Get("Retry-After") == "" {
+		t.Error("nothing says when to try again")
+	}
+	other := shopOn(t, s.table, dynamotest.Site(t, s.table, "garage"), site.Scopes...)
+	there := other.emma()
+	other.must(201, other.do("POST", there+"/messages", body, "Idempotency-Key", "k1"))
+	if err := consent.Feedback(t.Context(), other.book, "emma@b.example", contact.SuppressedComplained, "ml_1", time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	other.must(409, other.do("POST", there+"/messages", body, "Idempotency-Key", "k2"))
+	for who, x := range map[string]*shop{at: s, there: other} {
+		acts := x.must(200, x.do("GET", who+"/timeline?kind=mail", ""))
+		if n := len(acts["activities"].([]any)); n != 1 {
+			t.Errorf("%d messages are in the timeline", n)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -27,6 +28,8 @@ type Problem struct {
 	Contact   string         `json:"contact,omitempty" doc:"With conflict: the address of the contact that has the identity" example:"/v1/contacts/ct_0123456789abcdefghjkmnpqrs"`
 	ContactID string         `json:"contact_id,omitempty" doc:"With conflict: its id"`
 	Plan      string         `json:"plan,omitempty" doc:"With plan-required: the smallest plan that has it" example:"pro"`
+
+	retry int // seconds, for Retry-After; 0: a repeat would not help, or not soon
 }
 
 // ProblemFault is one fault: in the body (pointer) or in the request's
@@ -39,6 +42,18 @@ type ProblemFault struct {
 
 func (p *Problem) Error() string  { return p.Detail }
 func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders are the headers of the answer, whether huma writes it or WriteProblem does.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="clientele"`)
+	}
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retry))
+	}
+	return h
+}
 
 // ContentType tells huma to answer errors as problems.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
@@ -91,7 +106,10 @@ func internalProblem(id string) *Problem {
 func problemOf(e *crm.Error, id string) *Problem {
 	k := kinds[e.Code]
 	p := &Problem{Type: "/problems/" + string(e.Code), Title: k.title, Status: k.status, Detail: e.Detail, RequestID: id}
-	p.Plan = e.Plan
+	p.Plan, p.retry = e.Plan, int(math.Ceil(e.Wait.Seconds()))
+	if e.Code == crm.Busy {
+		p.retry = max(1, p.retry)
+	}
 	for _, f := range e.Faults {
 		pf := ProblemFault{Detail: f.Detail}
 		if strings.HasPrefix(f.Pointer, "/") || f.Pointer == "" {
@@ -111,16 +129,7 @@ func problemOf(e *crm.Error, id string) *Problem {
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := ProblemOf(r.Context(), err)
 	w.Header().Set("Content-Type", "application/problem+json")
-	if p.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="clientele"`)
-	}
-	if p.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	var e *crm.Error
-	if errors.As(err, &e) && e.Wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.Wait.Seconds()))))
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client is gone if this fails
 }
