@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -213,8 +214,9 @@ var names = map[Field]string{
 // Words that make a column a password wherever they stand in its name.
 var secrets = []string{"password", "passwd", "passwort", "passwor", "wachtwoord", "kennwort", "motdepasse", "contrasena"}
 
-// byName is names, turned around.
-var byName = func() map[string]Field {
+// byName is names, turned around, when the first file needs it: most functions
+// that have this package never read one.
+var byName = sync.OnceValue(func() map[string]Field {
 	m := map[string]Field{}
 	for field, list := range names {
 		for name := range strings.SplitSeq(list, ";") {
@@ -226,7 +228,7 @@ var byName = func() map[string]Field {
 		}
 	}
 	return m
-}()
+})
 
 // fillers are words that may stand beside a name without changing it much.
 var fillers = wordSet(`your my our the a an please enter required mandatory optional customer client contact user member person
@@ -314,7 +316,7 @@ func recognise(header string) (Field, float64) {
 	}
 	w := words(header)
 	key := strings.Join(w, "")
-	if f, ok := byName[key]; ok {
+	if f, ok := byName()[key]; ok {
 		if key == "id" {
 			return f, 0.6 // many tables have one; a customer number is better
 		}
@@ -353,14 +355,14 @@ func isEmpty(s string) bool { return s == "" }
 
 // around looks for a name with fillers, numbers or address words around it.
 func around(w []string) (Field, float64) {
-	if f, ok := byName[strings.Join(w, "")]; ok {
+	if f, ok := byName()[strings.Join(w, "")]; ok {
 		return f, 1
 	}
 	plain := slices.DeleteFunc(slices.Clone(w), func(s string) bool { return fillers[s] })
 	part := slices.DeleteFunc(slices.Clone(plain), func(s string) bool { return addressWords[s] })
 	for _, try := range [][]string{plain, part} {
 		key := strings.Join(try, "")
-		if f, ok := byName[key]; ok {
+		if f, ok := byName()[key]; ok {
 			return f, 0.8
 		}
 		var letters []string
@@ -369,7 +371,7 @@ func around(w []string) (Field, float64) {
 				letters = append(letters, s)
 			}
 		}
-		if f, ok := byName[strings.Join(letters, "")]; ok {
+		if f, ok := byName()[strings.Join(letters, "")]; ok {
 			return f, 0.7
 		}
 	}

@@ -267,7 +267,7 @@ func render(w http.ResponseWriter, r *http.Request, status int, name string, dat
 	if r.Method == http.MethodHead {
 		return
 	}
-	if err := pages.ExecuteTemplate(w, name, data); err != nil {
+	if err := pages().ExecuteTemplate(w, name, data); err != nil {
 		slog.ErrorContext(r.Context(), "rendering a page", "page", name, "error", err.Error())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html/template"
+	"sync"
 
 	"clientele/internal/domain/consent"
 )
@@ -74,16 +75,29 @@ var words = map[string][2]string{ // en, nl
 	"no link":           {"This link does not work", "Deze link werkt niet"},
 }
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"say": func(lang, word string) string {
-		if lang == "nl" {
-			return words[word][1]
-		}
-		return words[word][0]
-	},
-	// The style is ours, and escaping it would change its hash.
-	"style": func() template.HTML { return template.HTML("<style>" + style + "</style>") },
-}).Parse(`
+// pages are parsed when the first one is asked for, as the other functions of the
+// package have none.
+func pages() *template.Template {
+	parsed.Do(func() { parsed.pages = parsePages() })
+	return parsed.pages
+}
+
+var parsed struct {
+	sync.Once
+	pages *template.Template
+}
+
+func parsePages() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"say": func(lang, word string) string {
+			if lang == "nl" {
+				return words[word][1]
+			}
+			return words[word][0]
+		},
+		// The style is ours, and escaping it would change its hash.
+		"style": func() template.HTML { return template.HTML("<style>" + style + "</style>") },
+	}).Parse(`
 {{define "head"}}<!doctype html>
 <html lang="{{.Lang}}">
 <meta charset="utf-8">
@@ -163,3 +177,4 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 </html>
 {{end}}
 `))
+}

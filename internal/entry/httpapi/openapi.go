@@ -8,17 +8,27 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// OpenAPI is the description of the whole API, OpenAPI 3.1 as JSON, made from
-// the same registrations that serve it.
-var OpenAPI = sync.OnceValues(func() ([]byte, error) {
-	api := newAPI(http.NewServeMux())
-	for _, add := range describe {
-		add(api)
-	}
-	tellApart(api.OpenAPI())
-	addExamples(api.OpenAPI())
-	return json.MarshalIndent(api.OpenAPI(), "", "  ")
-})
+// OpenAPI is the description of the whole API, OpenAPI 3.1 as JSON, made once from
+// the same registrations that serve it. A function and no sync.OnceValues in a
+// variable: that would link every operation into each function of the package.
+func OpenAPI() ([]byte, error) {
+	described.Do(func() {
+		api := newAPI(http.NewServeMux())
+		for _, add := range describe {
+			add(api)
+		}
+		tellApart(api.OpenAPI())
+		addExamples(api.OpenAPI())
+		described.doc, described.err = json.MarshalIndent(api.OpenAPI(), "", "  ")
+	})
+	return described.doc, described.err
+}
+
+var described struct {
+	sync.Once
+	doc []byte
+	err error
+}
 
 // describe registers the operations of every function, without anything behind
 // them.

@@ -140,6 +140,7 @@ func (a *runtimeAPI) start(ctx context.Context, file string) (time.Duration, err
 	cmd.Env = []string{
 		"AWS_LAMBDA_RUNTIME_API=" + a.addr, "AWS_LAMBDA_FUNCTION_NAME=bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench", "AWS_EC2_METADATA_DISABLED=true",
+		"GOGC=400", // as in template.yaml
 		"TABLE=bench", "BUCKET=bench", "PUBLIC_URL=https://example.com", "CONFIGURATION_SET=bench",
 		"DEAD_LETTERS_URL=https://sqs.eu-west-1.amazonaws.com/000000000000/dead", "MAIL_FROM=no-reply@example.com",
 	}
