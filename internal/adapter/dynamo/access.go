@@ -31,16 +31,12 @@ func (b *Book) CreateAccess(ctx context.Context, a privacy.Access, once *contact
 	if err != nil {
 		return a, false, err
 	}
-	writes := []types.TransactWriteItem{b.putJob(b.jobKey(a.ID), accessKind, body), row}
-	if once != nil {
-		writes = append(writes, b.t.madeWrite(b.site.ID, once, a.ID, a.CreatedAt))
-	}
-	err = b.t.commit(ctx, b.site.ID, writes...)
+	err = b.t.commit(ctx, b.site.ID, b.with(once, a.ID, b.putJob(b.jobKey(a.ID), accessKind, body), row)...)
 	var l *lost
 	if !asLost(err, &l) {
 		return a, false, err
 	}
-	made, ok, err := b.t.madeBefore(ctx, b.site.ID, once)
+	made, ok, err := b.MadeBy(ctx, once)
 	if err != nil {
 		return a, false, err
 	}

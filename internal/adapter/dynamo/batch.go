@@ -75,9 +75,7 @@ func (b *Book) CreateAll(ctx context.Context, cs []contact.Contact, once *contac
 			}
 			writes = append(writes, w...)
 		}
-		if once != nil {
-			writes = append(writes, b.onceWrite(once, cs...))
-		}
+		writes = b.with(once, joinIDs(cs), writes...)
 		if len(writes) > maxTransaction {
 			return nil, false, crm.Errorf(crm.TooLarge, "these contacts have %d addresses and ids together, a batch takes %d; send fewer at once", len(writes), maxTransaction-1)
 		}
@@ -86,10 +84,8 @@ func (b *Book) CreateAll(ctx context.Context, cs []contact.Contact, once *contac
 		if !errors.As(err, &l) {
 			return cs, false, err
 		}
-		if once != nil {
-			if first, ok, err := b.replayAll(ctx, once, cs[0].CreatedAt); ok || err != nil {
-				return first, ok, err
-			}
+		if first, ok, err := b.replay(ctx, once); ok || err != nil {
+			return first, ok, err
 		}
 		var faults crm.Faults
 		for i := range cs {

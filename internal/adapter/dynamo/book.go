@@ -164,18 +164,15 @@ func (b *Book) Create(ctx context.Context, c contact.Contact, once *contact.Once
 		if err != nil {
 			return c, false, err
 		}
-		if once != nil {
-			writes = append(writes, b.onceWrite(once, c))
-		}
-		err = b.t.commit(ctx, b.site.ID, writes...)
+		err = b.t.commit(ctx, b.site.ID, b.with(once, string(c.ID), writes...)...)
 		var l *lost
 		if !errors.As(err, &l) {
 			return c, false, err
 		}
-		if once != nil {
-			if first, ok, err := b.replay(ctx, once, c.CreatedAt); ok || err != nil {
-				return first, ok, err
-			}
+		if first, ok, err := b.replay(ctx, once); err != nil {
+			return c, false, err
+		} else if ok {
+			return first[0], true, nil
 		}
 		holder, err := b.look(ctx, c.Identities(), known)
 		if err != nil {

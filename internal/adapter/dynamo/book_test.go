@@ -178,7 +178,7 @@ func TestDeletedIdIsNeverLivedInAgain(t *testing.T) {
 
 func TestRepeatedCreateAnswersTheFirst(t *testing.T) {
 	b, ctx := book(t), context.Background()
-	once := &contact.Once{Principal: "key_1", Key: "k", Hash: "h"}
+	once := &contact.Once{Principal: "key_1", Key: "k", Hash: "h", At: now}
 	first, replayed, err := b.Create(ctx, draft(t, "a@b.example"), once)
 	if err != nil || replayed {
 		t.Fatal(replayed, err)
@@ -195,9 +195,8 @@ func TestRepeatedCreateAnswersTheFirst(t *testing.T) {
 	if _, _, err := b.Create(ctx, draft(t, "d@b.example"), &contact.Once{Principal: "key_2", Key: "k", Hash: "h"}); err != nil {
 		t.Errorf("another key's Idempotency-Key is its own: %v", err)
 	}
-	late := draft(t, "e@b.example")
-	late.CreatedAt = now.Add(25 * time.Hour)
-	if _, replayed, err := b.Create(ctx, late, once); err != nil || replayed {
+	once.At = now.Add(25 * time.Hour)
+	if _, replayed, err := b.Create(ctx, draft(t, "e@b.example"), once); err != nil || replayed {
 		t.Errorf("after 24 hours the key is free: replayed %v, %v", replayed, err)
 	}
 }

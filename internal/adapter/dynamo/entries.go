@@ -52,16 +52,14 @@ func (b *Book) AddEntry(ctx context.Context, id crm.ContactID, a timeline.Activi
 		if err != nil {
 			return a, false, err
 		}
-		if once != nil {
-			if made, err := b.madeBy(ctx, once, now); err != nil {
-				return a, false, err
-			} else if made != "" {
-				first, err := b.Entry(ctx, c.ID, made)
-				if crm.CodeOf(err) == crm.NotFound {
-					err = crm.Errorf(crm.Gone, "the entry that this request made was deleted since; take a new Idempotency-Key to make it again")
-				}
-				return first, true, err
+		if made, ok, err := b.MadeBy(ctx, once); err != nil || ok {
+			if err == nil {
+				a, err = b.Entry(ctx, c.ID, made)
 			}
+			if crm.CodeOf(err) == crm.NotFound {
+				err = crm.Errorf(crm.Gone, "the entry that this request made was deleted since; take a new Idempotency-Key to make it again")
+			}
+			return a, ok, err
 		}
 		e := *a.Entry
 		a.Entry = &e
@@ -76,10 +74,7 @@ func (b *Book) AddEntry(ctx context.Context, id crm.ContactID, a timeline.Activi
 		writes := append([]types.TransactWriteItem{b.livesStill(c.ID), {Put: &types.Put{
 			TableName: b.t.name, Item: it, ConditionExpression: ptr("attribute_not_exists(PK)"),
 		}}}, uses...)
-		if once != nil {
-			writes = append(writes, b.onceMade(once, a.ID, now))
-		}
-		err = b.t.commit(ctx, b.site.ID, writes...)
+		err = b.t.commit(ctx, b.site.ID, b.with(once, a.ID, writes...)...)
 		var l *lost
 		if !errors.As(err, &l) {
 			return a, false, err
@@ -384,12 +379,11 @@ func (b *Book) SendMessage(ctx context.Context, id crm.ContactID, once *contact.
 	first := ""
 	_, err = b.changeWith(ctx, id, now, func(_, next *contact.Contact) ([]timeline.Activity, []types.TransactWriteItem, error) {
 		var err error
-		if once != nil {
-			if first, err = b.madeBy(ctx, once, now); err != nil {
-				return nil, nil, err
-			} else if first != "" {
-				return nil, nil, errReplayed
-			}
+		var ok bool
+		if first, ok, err = b.MadeBy(ctx, once); err != nil {
+			return nil, nil, err
+		} else if ok {
+			return nil, nil, errReplayed
 		}
 		if a, err = rule(next); err != nil {
 			return nil, nil, err
@@ -404,10 +398,7 @@ func (b *Book) SendMessage(ctx context.Context, id crm.ContactID, once *contact.
 		if err := b.attach(ctx, next, &a); err != nil {
 			return nil, nil, err
 		}
-		if once != nil {
-			uses = append(uses, b.onceMade(once, a.ID, now))
-		}
-		return []timeline.Activity{a}, uses, nil
+		return []timeline.Activity{a}, b.with(once, a.ID, uses...), nil
 	})
 	if errors.Is(err, errReplayed) {
 		a, err = b.Entry(ctx, id, first)

@@ -119,7 +119,7 @@ func (t *Table) ChangeTeam(ctx context.Context, id crm.SiteID, once *contact.Onc
 		made, out, err := rule(&next)
 		if err != nil {
 			// A repeated request meets its own work, which the rule may refuse.
-			if before, ok, replayErr := t.madeBefore(ctx, id, once); ok || replayErr != nil {
+			if before, ok, replayErr := t.MadeBy(ctx, id, once); ok || replayErr != nil {
 				return before, ok, replayErr
 			}
 			return "", false, err
@@ -132,14 +132,14 @@ func (t *Table) ChangeTeam(ctx context.Context, id crm.SiteID, once *contact.Onc
 			return "", false, err
 		}
 		if once != nil {
-			writes = append(writes, t.madeWrite(id, once, made, out.Entry.At))
+			writes = append(writes, t.onceWrite(id, once, made))
 		}
 		err = t.commit(ctx, id, writes...)
 		var l *lost
 		if !asLost(err, &l) {
 			return made, false, err
 		}
-		if before, ok, err := t.madeBefore(ctx, id, once); ok || err != nil {
+		if before, ok, err := t.MadeBy(ctx, id, once); ok || err != nil {
 			return before, ok, err
 		}
 	}
@@ -357,32 +357,4 @@ func (t *Table) touch(ctx context.Context, id crm.SiteID, now time.Time, attribu
 			}})
 		}
 	})
-}
-
-// madeWrite and madeBefore are the idempotency record of a thing with an id that
-// is no contact; see onceWrite.
-func (t *Table) madeWrite(id crm.SiteID, o *contact.Once, made string, now time.Time) types.TransactWriteItem {
-	it := onceKey(id, o.Principal, o.Key)
-	it["t"], it["sv"], it["hash"], it["made"], it["ttl"] = str("once"), num(schemaVersion), str(o.Hash), str(made), num(now.Add(onceFor).Unix())
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: t.name, Item: it,
-		ConditionExpression:       ptr("attribute_not_exists(PK) OR #ttl < :now"),
-		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: item{":now": num(now.Unix())},
-	}}
-}
-
-func (t *Table) madeBefore(ctx context.Context, id crm.SiteID, o *contact.Once) (string, bool, error) {
-	if o == nil {
-		return "", false, nil
-	}
-	it, err := t.get(ctx, id, onceKey(id, o.Principal, o.Key))
-	if err != nil || it == nil {
-		return "", false, err
-	}
-	if text(it, "hash") != o.Hash {
-		return "", false, crm.Errorf(crm.KeyReused,
-			"this Idempotency-Key was used for another request in the last 24 hours; take a new key for a new request")
-	}
-	return text(it, "made"), true, nil
 }

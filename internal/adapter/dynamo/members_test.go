@@ -487,6 +487,12 @@ func TestInvitingIsSafeToRepeat(t *testing.T) {
 	}
 	_, _, err = invite(&contact.Once{Principal: "key_1", Key: "k", Hash: "another"})
 	answers(t, "the key for another request", err, crm.KeyReused)
+	// Time to live deletes late: a record that is over is none.
+	_, replayed, err = invite(&contact.Once{Principal: "key_1", Key: "k", Hash: "h", At: once.At.Add(24 * time.Hour)})
+	if replayed {
+		t.Error("a key of a day ago is still known")
+	}
+	answers(t, "a second invitation", err, crm.Conflict)
 }
 
 // A request bound to a person reaches nothing but that person, one bound to a

@@ -152,13 +152,14 @@ func (b *Book) Merge(ctx context.Context, o contact.MergeOrder) (r contact.Merge
 				return r, c, false, err
 			}
 		}
-		if o.Once != nil {
-			if r, ok, err := b.replayMerge(ctx, o.Once, o.At); err != nil || ok {
-				if err == nil {
-					c, err = b.Get(ctx, r.Primary)
-				}
-				return r, c, ok, err
+		if made, ok, err := b.MadeBy(ctx, o.Once); err != nil || ok {
+			if err == nil {
+				r, err = b.GetMerge(ctx, made)
 			}
+			if err == nil {
+				c, err = b.Get(ctx, r.Primary)
+			}
+			return r, c, ok, err
 		}
 		p, err := b.parties(ctx, o.Primary, o.Others)
 		if err != nil {
@@ -256,9 +257,7 @@ func (b *Book) mergeWrites(p parties, m *contact.Merging, o contact.MergeOrder) 
 	} else if err != nil {
 		return r, nil, err
 	}
-	if o.Once != nil {
-		writes = append(writes, b.onceMerge(o.Once, r))
-	}
+	writes = b.with(o.Once, r.ID, writes...)
 	// Undoing writes about the same, the note anew, and an entry in each one's timeline.
 	if undo := len(slots.all) + 3 + len(parts) + len(others) + len(contact.ConsentChanges(primary, &m.Result)); max(len(writes)+1, undo) > maxTransaction {
 		m.Blockers = append(m.Blockers, contact.Blocker{Code: contact.TooManyIdentities, Detail: "they have more e-mail addresses and external ids than one merge takes; merge fewer at once"})
@@ -511,32 +510,6 @@ func (b *Book) renew(ctx context.Context, c *contact.Contact) (err error) {
 	}
 	c.Figures, err = b.sumWithout(ctx, c, "")
 	return err
-}
-
-// onceMerge is the record that a merge with a key was done, see onceWrite.
-func (b *Book) onceMerge(o *contact.Once, r contact.MergeRecord) types.TransactWriteItem {
-	it := onceKey(b.site.ID, o.Principal, o.Key)
-	it["t"], it["sv"], it["hash"], it["merge"], it["ttl"] = str("once"), num(schemaVersion), str(o.Hash), str(r.ID), num(r.At.Add(onceFor).Unix())
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: b.t.name, Item: it,
-		ConditionExpression:       ptr("attribute_not_exists(PK) OR #ttl < :now"),
-		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: item{":now": num(r.At.Unix())},
-	}}
-}
-
-// replayMerge is what an earlier merge with the key did; ok is false if none was.
-func (b *Book) replayMerge(ctx context.Context, o *contact.Once, now time.Time) (contact.MergeRecord, bool, error) {
-	it, err := b.t.get(ctx, b.site.ID, onceKey(b.site.ID, o.Principal, o.Key))
-	if err != nil || it == nil || number(it, "ttl") < now.Unix() { // time to live deletes late
-		return contact.MergeRecord{}, false, err
-	}
-	if text(it, "hash") != o.Hash {
-		return contact.MergeRecord{}, false, crm.Errorf(crm.KeyReused,
-			"this Idempotency-Key was used for another request in the last 24 hours; take a new key for a new request")
-	}
-	r, err := b.GetMerge(ctx, text(it, "merge"))
-	return r, err == nil, err
 }
 
 // errTooLarge is what does not fit an item.

@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -14,40 +15,56 @@ import (
 // onceFor is how long a repeated request is recognised.
 const onceFor = 24 * time.Hour
 
-// onceWrite is the record that a request was done, stored in the transaction of
-// its effect: there is no lease and no gap. It keeps the contacts' ids and no
-// personal data, so nothing in it outlives an erasure.
-func (b *Book) onceWrite(o *contact.Once, made ...contact.Contact) types.TransactWriteItem {
-	return b.onceMade(o, joinIDs(made), made[0].CreatedAt)
-}
-
-// onceMade is onceWrite for what is not a contact.
-func (b *Book) onceMade(o *contact.Once, made string, at time.Time) types.TransactWriteItem {
-	it := onceKey(b.site.ID, o.Principal, o.Key)
-	expires := at.Add(onceFor).Unix()
-	it["t"], it["sv"], it["hash"], it["contact"], it["ttl"] = str("once"), num(schemaVersion), str(o.Hash), str(made), num(expires)
+// onceWrite is the record of what a request made, stored in the transaction of
+// its effect: there is no lease and no gap. It keeps ids and no personal data, so
+// nothing in it outlives an erasure.
+func (t *Table) onceWrite(id crm.SiteID, o *contact.Once, made string) types.TransactWriteItem {
+	it := onceKey(id, o.Principal, o.Key)
+	it["t"], it["sv"], it["hash"], it["made"], it["ttl"] = str("once"), num(schemaVersion), str(o.Hash), str(made), num(o.At.Add(onceFor).Unix())
 	return types.TransactWriteItem{Put: &types.Put{
-		TableName: b.t.name, Item: it,
+		TableName: t.name, Item: it,
 		// Time to live deletes late, so the clock decides.
-		ConditionExpression:       ptr("attribute_not_exists(PK) OR #ttl < :now"),
+		ConditionExpression:       ptr("attribute_not_exists(PK) OR #ttl <= :now"),
 		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: item{":now": num(at.Unix())},
+		ExpressionAttributeValues: item{":now": num(o.At.Unix())},
 	}}
 }
 
-// replay is what an earlier request with the key made; ok is false if none did.
-func (b *Book) replay(ctx context.Context, o *contact.Once, now time.Time) (contact.Contact, bool, error) {
-	made, ok, err := b.replayAll(ctx, o, now)
-	if !ok || err != nil {
-		return contact.Contact{}, false, err
+// MadeBy is what an earlier request with the key made, as its record was told; ok
+// is false if there was none, or it is too long ago. crm.KeyReused if that request
+// said something else. Without a key there never was one.
+func (t *Table) MadeBy(ctx context.Context, id crm.SiteID, o *contact.Once) (made string, ok bool, err error) {
+	if o == nil {
+		return "", false, nil
 	}
-	return made[0], true, nil
+	it, err := t.get(ctx, id, onceKey(id, o.Principal, o.Key))
+	if err != nil || it == nil || number(it, "ttl") <= o.At.Unix() { // time to live deletes late
+		return "", false, err
+	}
+	if text(it, "hash") != o.Hash {
+		return "", false, crm.Errorf(crm.KeyReused,
+			"this Idempotency-Key was used for another request in the last 24 hours; take a new key for a new request")
+	}
+	return cmp.Or(text(it, "made"), text(it, "contact"), text(it, "merge")), true, nil // the others: of the release before
 }
 
-// replayAll is replay for a request that may have made several.
-func (b *Book) replayAll(ctx context.Context, o *contact.Once, now time.Time) ([]contact.Contact, bool, error) {
-	ids, err := b.madeBy(ctx, o, now)
-	if ids == "" || err != nil {
+// MadeBy is Table.MadeBy on the book's site.
+func (b *Book) MadeBy(ctx context.Context, o *contact.Once) (made string, ok bool, err error) {
+	return b.t.MadeBy(ctx, b.site.ID, o)
+}
+
+// with adds the record of a request to the writes of what it makes, if it has a key.
+func (b *Book) with(o *contact.Once, made string, writes ...types.TransactWriteItem) []types.TransactWriteItem {
+	if o != nil {
+		writes = append(writes, b.t.onceWrite(b.site.ID, o, made))
+	}
+	return writes
+}
+
+// replay is the contacts that an earlier request with the key made; ok is false if none did.
+func (b *Book) replay(ctx context.Context, o *contact.Once) ([]contact.Contact, bool, error) {
+	ids, ok, err := b.MadeBy(ctx, o)
+	if !ok || err != nil {
 		return nil, false, err
 	}
 	var made []contact.Contact
@@ -62,18 +79,4 @@ func (b *Book) replayAll(ctx context.Context, o *contact.Once, now time.Time) ([
 		made = append(made, c)
 	}
 	return made, true, nil
-}
-
-// madeBy is what an earlier request with the key made, as onceMade was told; "" if
-// there was none.
-func (b *Book) madeBy(ctx context.Context, o *contact.Once, now time.Time) (string, error) {
-	it, err := b.t.get(ctx, b.site.ID, onceKey(b.site.ID, o.Principal, o.Key))
-	if err != nil || it == nil || number(it, "ttl") < now.Unix() { // time to live deletes late
-		return "", err
-	}
-	if text(it, "hash") != o.Hash {
-		return "", crm.Errorf(crm.KeyReused,
-			"this Idempotency-Key was used for another request in the last 24 hours; take a new key for a new request")
-	}
-	return text(it, "contact"), nil
 }

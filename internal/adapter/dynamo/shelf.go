@@ -166,28 +166,25 @@ func (s *shelf[T]) Get(ctx context.Context, id string) (T, error) {
 }
 
 // Create implements admin.Shelf.
-func (s *shelf[T]) Create(ctx context.Context, once *contact.Once, thing T, e audit.Entry) (string, bool, error) {
+func (s *shelf[T]) Create(ctx context.Context, once *contact.Once, thing T, e audit.Entry) error {
 	it, err := s.item(thing, 1)
 	if err != nil {
-		return "", false, err
+		return err
 	}
 	row, err := s.t.auditWrite(s.site, e)
 	if err != nil {
-		return "", false, err
+		return err
 	}
 	writes := []types.TransactWriteItem{{Put: &types.Put{TableName: s.t.name, Item: it, ConditionExpression: ptr(isNew)}}, row}
 	if once != nil {
-		writes = append(writes, s.t.madeWrite(s.site, once, s.id(thing), e.At))
+		writes = append(writes, s.t.onceWrite(s.site, once, s.id(thing)))
 	}
 	err = s.t.commit(ctx, s.site, writes...)
 	var l *lost
 	if !asLost(err, &l) {
-		return s.id(thing), false, err
+		return err
 	}
-	if made, ok, err := s.t.madeBefore(ctx, s.site, once); ok || err != nil {
-		return made, ok, err
-	}
-	return "", false, crm.Errorf(crm.Conflict, "this site has a %s of this id already; give another name or slug", s.what)
+	return crm.Errorf(crm.Conflict, "this site has a %s of this id already; give another name or slug", s.what)
 }
 
 func (s *shelf[T]) item(thing T, v int64) (item, error) {

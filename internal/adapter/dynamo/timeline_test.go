@@ -271,7 +271,7 @@ func TestAnOldIdempotencyKeyIsFree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b.AddEntry(ctx, c.ID, a, &contact.Once{Principal: "key_1", Key: "k", Hash: hash}, at)
+		return b.AddEntry(ctx, c.ID, a, &contact.Once{Principal: "key_1", Key: "k", Hash: hash, At: at}, at)
 	}
 	first, _, err := add("one", now)
 	if err != nil {

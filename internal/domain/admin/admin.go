@@ -35,9 +35,8 @@ type Shelf[T any] interface {
 	List(ctx context.Context) ([]T, error)
 	// Get is crm.NotFound if there is none of the id.
 	Get(ctx context.Context, id string) (T, error)
-	// Create is crm.Conflict if the id is taken. With once, a repeated request
-	// makes nothing and gets the id that the first one made.
-	Create(ctx context.Context, once *contact.Once, thing T, e audit.Entry) (id string, replayed bool, err error)
+	// Create is crm.Conflict if the id is taken, or if the request was here before.
+	Create(ctx context.Context, once *contact.Once, thing T, e audit.Entry) error
 	// Change applies a rule and commits what it made with its entry; as ChangeSettings.
 	Change(ctx context.Context, id string, rule func(*T) (audit.Entry, error)) (T, error)
 	// Delete removes the version that check has seen.
@@ -59,23 +58,15 @@ func (b By) note(a audit.Action, object string, fields ...string) audit.Entry {
 }
 
 // create puts a thing on a shelf that is not full.
-func create[T any](ctx context.Context, on Shelf[T], what string, once *contact.Once, thing T, e audit.Entry) (T, bool, error) {
+func create[T any](ctx context.Context, on Shelf[T], what string, once *contact.Once, thing T, e audit.Entry) (T, error) {
 	all, err := on.List(ctx)
 	if err != nil {
-		return thing, false, err
+		return thing, err
 	}
 	if len(all) >= MaxThings {
-		return thing, false, crm.Errorf(crm.Conflict, "a site has at most %d %s; delete one first", MaxThings, what)
+		return thing, crm.Errorf(crm.Conflict, "a site has at most %d %s; delete one first", MaxThings, what)
 	}
-	id, replayed, err := on.Create(ctx, once, thing, e)
-	if err != nil || !replayed {
-		return thing, false, err
-	}
-	made, err := on.Get(ctx, id)
-	if crm.CodeOf(err) == crm.NotFound {
-		err = crm.Errorf(crm.Gone, "what this request made was deleted since; take a new Idempotency-Key to make it again")
-	}
-	return made, true, err
+	return thing, on.Create(ctx, once, thing, e)
 }
 
 // fields names the fields that differ, of pairs of a name and whether it does.

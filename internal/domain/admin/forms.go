@@ -95,13 +95,13 @@ func put[T any](to *T, from *T) {
 }
 
 // CreateForm makes a form. Its id, which stands in its address, is made of the slug or the name.
-func CreateForm(ctx context.Context, st Store, of crm.SiteID, by By, once *contact.Once, slug string, c FormChange) (site.Form, bool, error) {
+func CreateForm(ctx context.Context, st Store, of crm.SiteID, by By, once *contact.Once, slug string, c FormChange) (site.Form, error) {
 	f := site.Form{CreatedAt: by.At, Version: 1}
 	var faults crm.Faults
 	c.apply(&f, &faults)
 	f.ID = publicID(of, slug, f.Name, "form", &faults)
 	if err := faults.Err(); err != nil {
-		return f, false, err
+		return f, err
 	}
 	return create(ctx, st.Forms(of), "forms", once, f, by.note(audit.FormCreated, f.ID))
 }

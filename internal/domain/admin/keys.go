@@ -60,18 +60,15 @@ func (c KeyChange) apply(k *site.Key, by By) error {
 }
 
 // CreateKey makes an API key of random bytes. The key itself is in the answer and
-// kept nowhere; a repeated request gets the one that was made, without it.
-func CreateKey(ctx context.Context, st Store, of crm.SiteID, by By, once *contact.Once, c KeyChange, id string, secret [32]byte) (k site.Key, credential string, replayed bool, err error) {
+// kept nowhere.
+func CreateKey(ctx context.Context, st Store, of crm.SiteID, by By, once *contact.Once, c KeyChange, id string, secret [32]byte) (k site.Key, credential string, err error) {
 	credential = site.NewCredential(of, secret)
 	k = site.Key{ID: id, Hash: site.Hash(credential), CreatedAt: by.At, Version: 1}
 	if err := c.apply(&k, by); err != nil {
-		return k, "", false, err
+		return k, "", err
 	}
-	k, replayed, err = create(ctx, st.Keys(of), "keys", once, k, by.note(audit.KeyCreated, id))
-	if err != nil || replayed {
-		credential = ""
-	}
-	return k, credential, replayed, err
+	k, err = create(ctx, st.Keys(of), "keys", once, k, by.note(audit.KeyCreated, id))
+	return k, credential, err
 }
 
 // ChangeKey changes a key from its next request on. check sees it as it stands.

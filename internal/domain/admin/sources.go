@@ -53,7 +53,7 @@ type SourceWanted struct {
 }
 
 // CreateSource makes a connection of a webshop. Its secret is in it.
-func CreateSource(ctx context.Context, st Store, of crm.SiteID, by By, once *contact.Once, w SourceWanted, random [32]byte) (site.Source, bool, error) {
+func CreateSource(ctx context.Context, st Store, of crm.SiteID, by By, once *contact.Once, w SourceWanted, random [32]byte) (site.Source, error) {
 	var faults crm.Faults
 	if !slices.Contains(kinds, w.Kind) {
 		faults.Add("/kind", "the kind is one of %s", strings.Join(kinds, ", "))
@@ -68,7 +68,7 @@ func CreateSource(ctx context.Context, st Store, of crm.SiteID, by By, once *con
 	checkSecret(w.Kind, w.Secret, &faults)
 	s := site.Source{ID: publicID(of, w.Slug, w.Name, "shop", &faults), Kind: w.Kind, Name: w.Name, Secrets: []string{w.Secret}, CreatedAt: by.At, Version: 1}
 	if err := faults.Err(); err != nil {
-		return s, false, err
+		return s, err
 	}
 	return create(ctx, st.Sources(of), "connections", once, s, by.note(audit.SourceCreated, s.ID))
 }

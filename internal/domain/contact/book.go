@@ -68,9 +68,10 @@ type Book interface {
 
 // Once makes a request safe to repeat.
 type Once struct {
-	Principal string // who asks; two principals may use the same key
-	Key       string // the client's key, at most 255 bytes
-	Hash      string // of the input
+	Principal string    // who asks; two principals may use the same key
+	Key       string    // the client's key, at most 255 bytes
+	Hash      string    // of the input
+	At        time.Time // when it was made; a key is known for 24 hours
 }
 
 // Row is the slim form of a contact, which lists and filters read.

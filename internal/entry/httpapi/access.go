@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"clientele/internal/domain/audit"
-	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
@@ -49,9 +48,8 @@ type accessAnswer struct {
 }
 
 type accessInput struct {
-	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the request safe to repeat for 24 hours; a fresh UUID is best"`
-	RawBody []byte
-	Body    struct {
+	Making
+	Body struct {
 		ContactID string `json:"contact_id" maxLength:"64" doc:"Whose data are asked for" example:"ct_0123456789abcdefghjkmnpqrs"`
 	}
 }
@@ -88,21 +86,15 @@ func (h AccessRequests) request(ctx context.Context, c caller, in *accessInput) 
 	if link == "" {
 		link, _ = ctx.Value(linkKey).(string)
 	}
-	var once *contact.Once
-	if in.Key != "" {
-		once = &contact.Once{Principal: c.by.ID, Key: in.Key, Hash: hashJSON(in.RawBody)}
-	}
 	a, replayed, err := privacy.RequestAccess(ctx, h.Open(c.site), h.Queue, c.site.ID, privacy.Access{
 		ID: id, Contact: crm.ContactID(in.Body.ContactID), By: c.by.ID, ByName: c.by.Name, ByKind: c.by.Kind, Link: link + where + id, CreatedAt: now,
-	}, once, requestID(ctx))
+	}, in.once(c, now, "request-access"), requestID(ctx))
 	if err != nil {
 		return nil, err
 	}
 	out := accessAnswerOf(a)
 	out.Location = where + a.ID
-	if replayed {
-		out.Replayed = "true"
-	}
+	out.Replayed = replayedHeader(replayed)
 	return out, nil
 }
 

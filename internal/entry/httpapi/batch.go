@@ -107,9 +107,8 @@ func (h contactsAPI) batchGet(ctx context.Context, c caller, in *batchGetInput) 
 }
 
 type batchCreateInput struct {
-	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the request safe to repeat for 24 hours; a fresh UUID is best"`
-	RawBody []byte
-	Body    struct {
+	Making
+	Body struct {
 		Contacts []contactChange `json:"contacts" minItems:"1" maxItems:"25" nullable:"false"`
 	}
 }
@@ -135,17 +134,11 @@ func (h contactsAPI) batchCreate(ctx context.Context, c caller, in *batchCreateI
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	var once *contact.Once
-	if in.Key != "" {
-		once = &contact.Once{Principal: c.by.ID, Key: in.Key, Hash: hashJSON(in.RawBody)}
-	}
-	made, replayed, err := h.open(c.site).CreateAll(ctx, made, once)
+	made, replayed, err := h.open(c.site).CreateAll(ctx, made, in.once(c, now, "batch-create-contacts"))
 	if err != nil {
 		return nil, err
 	}
 	out := batch(made, c.site.Policy())
-	if replayed {
-		out.Replayed = "true"
-	}
+	out.Replayed = replayedHeader(replayed)
 	return out, nil
 }

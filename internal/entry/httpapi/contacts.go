@@ -2,9 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -285,9 +282,8 @@ func addContacts(api huma.API, h contactsAPI) {
 }
 
 type createInput struct {
-	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the request safe to repeat for 24 hours; a fresh UUID is best"`
-	RawBody []byte
-	Body    contactChange
+	Making
+	Body contactChange
 }
 
 func (h contactsAPI) create(ctx context.Context, c caller, in *createInput) (*contactAnswer, error) {
@@ -299,33 +295,14 @@ func (h contactsAPI) create(ctx context.Context, c caller, in *createInput) (*co
 	if err != nil {
 		return nil, err
 	}
-	var once *contact.Once
-	if in.Key != "" {
-		once = &contact.Once{Principal: c.by.ID, Key: in.Key, Hash: hashJSON(in.RawBody)}
-	}
-	made, replayed, err := h.open(c.site).Create(ctx, made, once)
+	made, replayed, err := h.open(c.site).Create(ctx, made, in.once(c, now, "create-contact"))
 	if err != nil {
 		return nil, err
 	}
 	a := answer(made, c.site.Policy())
 	a.Location = "/v1/contacts/" + string(made.ID)
-	if replayed {
-		a.Replayed = "true"
-	}
+	a.Replayed = replayedHeader(replayed)
 	return a, nil
-}
-
-// hashJSON is the same for two bodies that say the same, whatever their blanks
-// and the order of their members.
-func hashJSON(body []byte) string {
-	var v any
-	if json.Unmarshal(body, &v) == nil {
-		if b, err := json.Marshal(v); err == nil {
-			body = b
-		}
-	}
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }
 
 type listInput struct{ Paging }

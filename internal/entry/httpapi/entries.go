@@ -25,6 +25,8 @@ type entryBook interface {
 	DeleteEntry(ctx context.Context, id crm.ContactID, entry string, check func(timeline.Activity) error) error
 	Pin(ctx context.Context, id crm.ContactID, entry string, on bool) error
 	Pinned(ctx context.Context, id crm.ContactID) ([]timeline.Activity, error)
+	// MadeBy is what an earlier request of the same key made; see once.
+	MadeBy(ctx context.Context, o *contact.Once) (made string, ok bool, err error)
 	SendMessage(ctx context.Context, id crm.ContactID, once *contact.Once, now time.Time,
 		rule func(*contact.Contact) (timeline.Activity, error)) (_ timeline.Activity, replayed bool, err error)
 	Suppression(ctx context.Context, email string) (mail.Suppression, error)
@@ -122,9 +124,8 @@ type entryInput struct {
 
 type createEntryInput struct {
 	ByID
-	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the request safe to repeat for 24 hours; a fresh UUID is best"`
-	RawBody []byte
-	Body    struct {
+	Making
+	Body struct {
 		Title     string    `json:"title,omitempty" doc:"One line, at most 200 characters" example:"Called about the wedding cake"`
 		Text      string    `json:"text,omitempty" doc:"Markdown, at most 20,000 characters" example:"She wants **three** tiers."`
 		Documents []string  `json:"documents,omitempty" maxItems:"10" doc:"Ids of documents of this contact that are complete"`
@@ -150,18 +151,8 @@ func answerEntry(a timeline.Activity) *activityAnswer {
 func madeEntry(id string, a timeline.Activity, replayed bool) *activityAnswer {
 	out := answerEntry(a)
 	out.Location = "/v1/contacts/" + id + "/entries/" + a.ID
-	if replayed {
-		out.Replayed = "true"
-	}
+	out.Replayed = replayedHeader(replayed)
 	return out
-}
-
-// onceFor recognises a request that is repeated, by its place and what it says.
-func onceFor(c caller, key, place string, body []byte) *contact.Once {
-	if key == "" {
-		return nil
-	}
-	return &contact.Once{Principal: c.by.ID, Key: key, Hash: place + " " + hashJSON(body)}
 }
 
 func documents(ids []string) []timeline.Document {
@@ -179,7 +170,7 @@ func (h contactsAPI) createEntry(ctx context.Context, c caller, in *createEntryI
 	if err != nil {
 		return nil, err
 	}
-	a, replayed, err := h.open(c.site).AddEntry(ctx, crm.ContactID(in.ID), a, onceFor(c, in.Key, "entries "+in.ID, in.RawBody), now)
+	a, replayed, err := h.open(c.site).AddEntry(ctx, crm.ContactID(in.ID), a, in.once(c, now, "create-entry "+in.ID), now)
 	if err != nil {
 		return nil, err
 	}
@@ -275,9 +266,8 @@ func (h contactsAPI) deleteEntry(ctx context.Context, c caller, in *deleteEntryI
 
 type sendMessageInput struct {
 	ByID
-	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Needed, as nobody wants a mail twice; a fresh UUID is best"`
-	RawBody []byte
-	Body    struct {
+	Making
+	Body struct {
 		Subject   string   `json:"subject" doc:"One line, at most 200 characters" example:"Your wedding cake"`
 		Text      string   `json:"text" doc:"Markdown, at most 20,000 characters; the mail has it as plain paragraphs" example:"Dear Emma, your sketch is attached."`
 		Documents []string `json:"documents,omitempty" maxItems:"10" doc:"Ids of documents of this contact that are complete; 10 MiB together"`
@@ -302,41 +292,52 @@ func (h contactsAPI) sendMessage(ctx context.Context, c caller, in *sendMessageI
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	found, err := b.Get(ctx, crm.ContactID(in.ID))
+	o := in.once(c, now, "send-message "+in.ID)
+	a, replayed, err := once(ctx, b.MadeBy, o, func() (timeline.Activity, error) {
+		return h.newMessage(ctx, c, in.ID, in.Body.To, m, o, now)
+	}, func(id string) (timeline.Activity, error) { return b.Entry(ctx, crm.ContactID(in.ID), id) })
 	if err != nil {
 		return nil, err
 	}
-	if m.To.Email, err = mailboxOf(&found, in.Body.To); err != nil {
-		return nil, err
+	return madeEntry(in.ID, a, replayed), nil
+}
+
+// newMessage writes a message that counts towards the day's.
+func (h contactsAPI) newMessage(ctx context.Context, c caller, id, to string, m timeline.Message, o *contact.Once, now time.Time) (timeline.Activity, error) {
+	var none timeline.Activity
+	b := h.open(c.site)
+	found, err := b.Get(ctx, crm.ContactID(id))
+	if err != nil {
+		return none, err
+	}
+	if m.To.Email, err = mailboxOf(&found, to); err != nil {
+		return none, err
 	}
 	if _, err := timeline.NewMessage(m, now, c.by.Source(), c.by.ID); err != nil {
-		return nil, err
+		return none, err
 	}
 	why, err := b.Suppression(ctx, m.To.Email)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if why.Stops(mail.FromMember.Class()) {
-		return nil, crm.Errorf(crm.Conflict, "no mail goes to this address: it is marked as %s; take another address of the contact", why)
+		return none, crm.Errorf(crm.Conflict, "no mail goes to this address: it is marked as %s; take another address of the contact", why)
 	}
 	l := quota.Messages()
 	if granted, _, wait, err := h.dir.TakeCalls(ctx, c.site.ID, "messages", l, 1, now); err != nil {
-		return nil, err
+		return none, err
 	} else if granted == 0 {
-		return nil, &crm.Error{Code: crm.Quota, Wait: wait, Detail: "this site has sent its messages of today; wait, or write to many by a newsletter"}
+		return none, &crm.Error{Code: crm.Quota, Wait: wait, Detail: "this site has sent its messages of today; wait, or write to many by a newsletter"}
 	}
-	a, replayed, err := b.SendMessage(ctx, found.ID, onceFor(c, in.Key, "messages "+in.ID, in.RawBody), now, func(k *contact.Contact) (timeline.Activity, error) {
+	a, _, err := b.SendMessage(ctx, found.ID, o, now, func(k *contact.Contact) (timeline.Activity, error) {
 		if _, err := mailboxOf(k, m.To.Email); err != nil {
-			return timeline.Activity{}, err
+			return none, err
 		}
 		m.To.Name, m.Language = k.FullName(), k.Language
 		k.Answered()
 		return timeline.NewMessage(m, now, c.by.Source(), c.by.ID)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return madeEntry(in.ID, a, replayed), nil
+	return a, err
 }
 
 // mailboxOf is an address of the contact: the main one if none is asked for.

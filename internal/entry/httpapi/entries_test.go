@@ -424,3 +424,22 @@ func TestMessagesThatAreNotSent(t *testing.T) {
 		}
 	}
 }
+
+// A message that is repeated takes nothing of what a site may send a day.
+func TestARepeatedMessageCountsOnce(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	send := func(status int, key string) any {
+		t.Helper()
+		return s.must(status, s.do("POST", at+"/messages", `{"subject":"x","text":"y"}`, "Idempotency-Key", key))["id"]
+	}
+	first := send(201, "k1")
+	send(201, "k1")
+	if granted, _, _, err := s.table.TakeCalls(t.Context(), s.id, "messages", quota.Messages(), quota.MessagesPerDay, time.Now()); err != nil || granted != quota.MessagesPerDay-1 {
+		t.Errorf("%d messages were left, %v", granted, err)
+	}
+	if send(201, "k1") != first {
+		t.Error("with none left, the first message is not found any more")
+	}
+	send(429, "k2")
+}

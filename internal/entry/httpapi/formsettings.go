@@ -84,8 +84,11 @@ type createFormInput struct {
 
 func (h siteAPI) createForm(ctx context.Context, c caller, in *createFormInput) (*formAnswer, error) {
 	b := &in.Body
-	f, replayed, err := admin.CreateForm(ctx, h.store, c.site.ID, h.by(ctx, c), onceOf(c, in.Key, "create-form", in.RawBody), b.Slug, admin.FormChange{
-		Name: &b.Name, Origins: &b.Origins, Fields: &b.Fields, Honeypot: &b.Honeypot, ThankYou: &b.ThankYou, Language: &b.Language, Lists: &b.Lists, Known: c.site.Lists})
+	o := in.once(c, h.clock.Now(), "create-form")
+	f, replayed, err := once(ctx, h.made(c), o, func() (site.Form, error) {
+		return admin.CreateForm(ctx, h.store, c.site.ID, h.by(ctx, c), o, b.Slug, admin.FormChange{
+			Name: &b.Name, Origins: &b.Origins, Fields: &b.Fields, Honeypot: &b.Honeypot, ThankYou: &b.ThankYou, Language: &b.Language, Lists: &b.Lists, Known: c.site.Lists})
+	}, func(id string) (site.Form, error) { return h.store.Forms(c.site.ID).Get(ctx, id) })
 	if err != nil {
 		return nil, err
 	}

@@ -79,10 +79,16 @@ func (h siteAPI) createKey(ctx context.Context, c caller, in *createKeyInput) (*
 		at := in.Body.ExpiresAt.UTC()
 		change.Expires = &at
 	}
-	k, credential, replayed, err := admin.CreateKey(ctx, h.store, c.site.ID, h.by(ctx, c), onceOf(c, in.Key, "create-key", in.RawBody), change,
-		"key_"+hex.EncodeToString(r[:6]), random[[32]byte]())
+	credential, o := "", in.once(c, h.clock.Now(), "create-key")
+	k, replayed, err := once(ctx, h.made(c), o, func() (k site.Key, err error) {
+		k, credential, err = admin.CreateKey(ctx, h.store, c.site.ID, h.by(ctx, c), o, change, "key_"+hex.EncodeToString(r[:6]), random[[32]byte]())
+		return k, err
+	}, func(id string) (site.Key, error) { return h.store.Keys(c.site.ID).Get(ctx, id) })
 	if err != nil {
 		return nil, err
+	}
+	if replayed {
+		credential = ""
 	}
 	return &keyAnswer{ETag: etag(k.Version), Location: "/v1/keys/" + k.ID, Replayed: replayedHeader(replayed), CacheControl: "no-store", Body: keyOf(k, credential)}, nil
 }

@@ -148,7 +148,7 @@ func (h siteAPI) inviting(ctx context.Context, c caller) member.Inviting {
 
 func (h siteAPI) inviteMember(ctx context.Context, c caller, in *inviteInput) (*memberAnswer, error) {
 	i, b := h.inviting(ctx, c), in.Body
-	i.Once = onceOf(c, in.Key, "invite-member", in.RawBody)
+	i.Once = in.once(c, i.Now, "invite-member")
 	i.Wanted = member.Wanted{Email: b.Email, Name: b.Name, Language: b.Language, Role: b.Role, Given: b.Given, Taken: b.Taken}
 	id, replayed, err := member.Invite(ctx, h.store, c.site, i)
 	if err != nil {

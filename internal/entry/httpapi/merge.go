@@ -122,9 +122,8 @@ func mergeTag(cs []contact.Contact) string {
 
 type mergeInput struct {
 	IfMatch string `header:"If-Match" doc:"The ETag of the preview"`
-	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the request safe to repeat for 24 hours; a fresh UUID is best"`
-	RawBody []byte
-	Body    mergeRequest
+	Making
+	Body mergeRequest
 }
 
 type mergeJSON struct {
@@ -160,18 +159,14 @@ func (h contactsAPI) merge(ctx context.Context, c caller, in *mergeInput) (*merg
 			}
 			return nil
 		}}
-	if in.Key != "" {
-		o.Once = &contact.Once{Principal: c.by.ID, Key: in.Key, Hash: "merge " + hashJSON(in.RawBody)}
-	}
+	o.Once = in.once(c, o.At, "merge-contacts")
 	r, _, replayed, err := h.open(c.site).Merge(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	a := mergeOf(r)
 	a.Location = "/v1/merges/" + r.ID
-	if replayed {
-		a.Replayed = "true"
-	}
+	a.Replayed = replayedHeader(replayed)
 	return a, nil
 }
 

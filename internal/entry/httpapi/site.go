@@ -3,9 +3,7 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"net"
 	"net/http"
 	"strings"
@@ -26,6 +24,8 @@ type SiteStore interface {
 	Callers
 	admin.Store
 	member.Store
+	// MadeBy is what an earlier request of the same key made; see once.
+	MadeBy(ctx context.Context, id crm.SiteID, o *contact.Once) (made string, ok bool, err error)
 }
 
 // Site is the API for what a site is set up with and who works for it: settings,
@@ -101,6 +101,12 @@ func (h siteAPI) link(ctx context.Context) string {
 	return l
 }
 
+func (h siteAPI) made(c caller) madeBy {
+	return func(ctx context.Context, o *contact.Once) (string, bool, error) {
+		return h.store.MadeBy(ctx, c.site.ID, o)
+	}
+}
+
 func (h siteAPI) by(ctx context.Context, c caller) admin.By {
 	return admin.By{Actor: c.by, Request: requestID(ctx), At: h.clock.Now()}
 }
@@ -132,16 +138,6 @@ func atVersion(ifMatch string, version int64, what string) error {
 	return nil
 }
 
-// onceOf is the idempotency of a request that makes something; what keeps keys of
-// two operations apart.
-func onceOf(c caller, key, what string, body []byte) *contact.Once {
-	if key == "" {
-		return nil
-	}
-	sum := sha256.Sum256([]byte(what + "\x00" + hashJSON(body)))
-	return &contact.Once{Principal: c.by.ID, Key: key, Hash: hex.EncodeToString(sum[:])}
-}
-
 // pointer is nil for a field that a change leaves as it is.
 func (o optional[T]) pointer() *T {
 	if !o.set {
@@ -153,19 +149,6 @@ func (o optional[T]) pointer() *T {
 // Versioned is a change of a version.
 type Versioned struct {
 	IfMatch string `header:"If-Match" doc:"The ETag of the version that is meant"`
-}
-
-// Making is what makes the making of something safe to repeat.
-type Making struct {
-	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the request safe to repeat for 24 hours; a fresh UUID is best"`
-	RawBody []byte
-}
-
-func replayedHeader(replayed bool) string {
-	if replayed {
-		return "true"
-	}
-	return ""
 }
 
 var (

@@ -86,8 +86,11 @@ type createSourceInput struct {
 
 func (h siteAPI) createSource(ctx context.Context, c caller, in *createSourceInput) (*sourceAnswer, error) {
 	b := in.Body
-	s, replayed, err := admin.CreateSource(ctx, h.store, c.site.ID, h.by(ctx, c), onceOf(c, in.Key, "create-source", in.RawBody),
-		admin.SourceWanted{Kind: b.Kind, Name: b.Name, Slug: b.Slug, Secret: b.Secret}, random[[32]byte]())
+	o := in.once(c, h.clock.Now(), "create-source")
+	s, replayed, err := once(ctx, h.made(c), o, func() (site.Source, error) {
+		return admin.CreateSource(ctx, h.store, c.site.ID, h.by(ctx, c), o,
+			admin.SourceWanted{Kind: b.Kind, Name: b.Name, Slug: b.Slug, Secret: b.Secret}, random[[32]byte]())
+	}, func(id string) (site.Source, error) { return h.store.Sources(c.site.ID).Get(ctx, id) })
 	if err != nil {
 		return nil, err
 	}
