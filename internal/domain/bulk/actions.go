@@ -166,12 +166,8 @@ const SetGroup = "set_group"
 // ClearGroupEverywhere is the action that frees the members of the group From.
 const ClearGroupEverywhere = "clear_group_everywhere"
 
-func setGroup(c *contact.Contact, id string) ([]string, error) {
-	if c.Group == id {
-		return nil, nil
-	}
-	c.Group = id
-	return []string{"group"}, nil
+func setGroup(c *contact.Contact, id string, r Run) ([]string, error) {
+	return c.Edit(contact.Patch{Group: contact.Some(id)}, r.Site.Policy(), r.Job.By, r.Now)
 }
 
 var groupActions = []Action{
@@ -180,13 +176,10 @@ var groupActions = []Action{
 			faults.Add("/arguments/group", "give the id of a group, or use clear_group")
 		}
 		return s.Plan.Needs(plan.Groups)
-	}, Rule: func(c *contact.Contact, r Run) ([]string, error) { return setGroup(c, r.Job.Args.Group) }},
-	{Name: "clear_group", Rule: func(c *contact.Contact, _ Run) ([]string, error) { return setGroup(c, "") }},
+	}, Rule: func(c *contact.Contact, r Run) ([]string, error) { return setGroup(c, r.Job.Args.Group, r) }},
+	{Name: "clear_group", Rule: func(c *contact.Contact, r Run) ([]string, error) { return setGroup(c, "", r) }},
 	{Name: ClearGroupEverywhere, Internal: true, Rule: func(c *contact.Contact, r Run) ([]string, error) {
-		if c.Group != r.Job.Args.From {
-			return nil, nil
-		}
-		return setGroup(c, "")
+		return one("group", c.LeaveGroup(r.Job.Args.From), nil)
 	}},
 }
 

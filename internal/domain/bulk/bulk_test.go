@@ -282,7 +282,7 @@ func TestAFilterNamesListsGroupsAndStatuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.people(3)
-	facts := []contact.Facts{{Source: "import:1", Email: "x@b.example", Group: "gr_1", Status: "st_a",
+	facts := []contact.Facts{{Source: "import:1", Email: "x@b.example", Details: contact.Details{Group: "gr_1"}, Status: "st_a",
 		Lists: []contact.Subscription{{List: "list_a", Channel: contact.ByEmail, Standing: contact.Standing{State: contact.ConsentSubscribed}}}}}
 	if err := d.b.UpsertAll(d.Context(), facts, now, func(int, *contact.Contact, contact.Facts, bool) error { return nil }); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,6 @@ type Contact struct {
 	StatusManual bool                // a member chose the status; automation leaves it alone
 	Firsts       map[Event]time.Time // when each was first seen
 	Tags         []string
-	Group        string  // id of the customer group, at most one
 	Avatar       string  // id of the file with their picture, see document
 	Consent      Consent // to e-mail
 	Figures      Figures
@@ -54,8 +53,8 @@ type Contact struct {
 	Import *ImportMark      // the last import that wrote this contact
 }
 
-// Details are the fields that tell about the person. A member's edit of any of
-// them locks them against sources.
+// Details are the fields that tell about the person, and their customer group. A
+// member's edit of any of them locks them against sources; that of the group, itself alone.
 type Details struct {
 	FirstName, LastName string
 	Company             string
@@ -69,6 +68,7 @@ type Details struct {
 	FiscalNumber        string
 	PreferredChannel    string // how the person likes to be reached, one of Channels
 	Note                string // a remark, plain text
+	Group               string // id of the customer group, at most one; of sources only a file of the owner says so
 	Address             Address
 	BillingAddress      Address
 	ShippingAddress     Address

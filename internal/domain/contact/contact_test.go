@@ -38,6 +38,7 @@ func TestFactsEndTheSameInAnyOrder(t *testing.T) {
 				}
 			}
 			f.Status = Status(pick("", "customer"))
+			f.Group = pick("", "gr_1", "gr_2")
 			facts[i] = f
 		}
 		var first string

@@ -42,7 +42,6 @@ type Facts struct {
 	Status  Status              // only a lead moves; never backwards. See Policy.Promotes
 	Firsts  map[Event]time.Time // what happened, and when, whether or not it promotes
 	Tags    []string
-	Group   string // id of a customer group; only a file of the owner says so
 	Consent Consent
 	Lists   []Subscription // what is said of newsletter lists; their state alone is read
 
@@ -77,7 +76,6 @@ func New(f Facts, now time.Time) Contact {
 	c.note(f.Firsts)
 	c.addIdentities(f)
 	c.addTags(f.Tags)
-	c.Group = f.Group
 	c.hearAll(f)
 	if c.ConsentMark == (Mark{Since: f.AsOf.At, Source: f.Source}) {
 		c.ConsentMark = Mark{} // as it came, which is not said twice
@@ -114,10 +112,6 @@ func (c *Contact) Enrich(f Facts) Effect {
 		e.add(Effect{Dirty: true})
 	}
 	if c.addIdentities(f) {
-		e.add(Effect{Visible: true, Dirty: true})
-	}
-	if f.Group != "" && f.Group != c.Group {
-		c.Group = f.Group
 		e.add(Effect{Visible: true, Dirty: true})
 	}
 	n := len(c.Tags)

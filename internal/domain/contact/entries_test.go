@@ -30,7 +30,7 @@ func TestAChangeByHandTellsWhatWasAndWhatIs(t *testing.T) {
 			[]timeline.Activity{entry(timeline.Status, []string{"status"}, v("from", "lead", "to", "vip", "why", "manual"))}},
 		{"a status given back", Contact{Status: VIP, StatusManual: true}, Contact{Status: Customer}, []string{"status"},
 			[]timeline.Activity{entry(timeline.Status, []string{"status"}, v("from", "vip", "to", "customer", "why", "automation"))}},
-		{"everything at once", Contact{Tags: []string{"Old", "kept"}, Consent: ConsentNever, Group: "gr_1"},
+		{"everything at once", Contact{Tags: []string{"Old", "kept"}, Consent: ConsentNever, Details: Details{Group: "gr_1"}},
 			Contact{Tags: []string{"KEPT", "new"}, Consent: ConsentSubscribed}, []string{"company", "tags", "consent", "group"},
 			[]timeline.Activity{
 				entry(timeline.Edit, []string{"company"}, nil),

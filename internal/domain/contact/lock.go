@@ -82,10 +82,14 @@ func (c *Contact) IsLocked(unit string) bool {
 }
 
 // lock closes the edited units under the site's scope. A whole lock stays whole, and
-// what is locked stays locked by whom it was.
+// what is locked stays locked by whom it was. Who chooses a group alone has said
+// nothing of the person, whose orders go on to tell the rest.
 func (c *Contact) lock(edited []string, scope LockScope, by string, now time.Time) {
 	if len(edited) == 0 {
 		return
+	}
+	if len(edited) == 1 && edited[0] == groupUnit {
+		scope = LockField
 	}
 	if c.Lock == nil {
 		c.Lock = &Lock{At: now, By: by, Fields: map[string]Locked{}}
@@ -192,6 +196,32 @@ func (c *Contact) take(unit string, now time.Time) bool {
 	c.decide(unit, now)
 	return changed
 }
+
+// LeaveGroup frees a member of a group that is deleted, and forgets that somebody chose
+// it: nothing is left to hold against what a file says. It reports whether they were one.
+func (c *Contact) LeaveGroup(id string) bool {
+	if c.Group != id {
+		return false
+	}
+	c.Group = ""
+	delete(c.Decided, groupUnit)
+	if c.Lock != nil && c.Lock.Fields != nil {
+		if delete(c.Lock.Fields, groupUnit); len(c.Lock.Fields) == 0 {
+			c.Lock = nil
+		}
+	}
+	if c.Offers[groupUnit].Details.Group == id {
+		delete(c.Offers, groupUnit)
+	}
+	return true
+}
+
+// OfferedGroup is the group that a file offered, "" if none did. One that the site does
+// not have any more ForgetGroup drops.
+func (c *Contact) OfferedGroup() string { return c.Offers[groupUnit].Details.Group }
+
+// ForgetGroup drops the offer of a group.
+func (c *Contact) ForgetGroup() { delete(c.Offers, groupUnit) }
 
 // offer keeps what a source says about a locked unit: of several sayings the same one
 // that Enrich would have let win, whatever their order.

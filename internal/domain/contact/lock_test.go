@@ -52,6 +52,8 @@ func TestAnEditLocksWhatTheScopeSays(t *testing.T) {
 		{"a city is the address", Patch{Address: Some(&AddressPatch{City: Some("Lier")})}, LockField, []string{"address"}},
 		{"a field that is cleared", Patch{Company: Some("")}, LockField, []string{"company"}},
 		{"what stands there already locks nothing", Patch{Company: Some("Oud")}, LockContact, nil},
+		{"a group is locked alone", Patch{Group: Some("gr_1")}, LockContact, []string{"group"}},
+		{"a group with a detail is one", Patch{Group: Some("gr_1"), Company: Some("Nieuw")}, LockContact, Units()},
 		{"tags are no details", Patch{Tags: Some([]string{"x"})}, LockContact, nil},
 		{"a status is no detail", Patch{Status: Some(VIP)}, LockContact, nil},
 		{"a consent is no detail", Patch{Consent: Some(ConsentSubscribed)}, LockContact, nil},
@@ -203,6 +205,41 @@ func TestWhatAMemberDecidedStandsAgainstOldNews(t *testing.T) {
 	}
 }
 
+func TestAGroupThatWasChosenStandsAgainstFiles(t *testing.T) {
+	file := func(h int, group string) Facts {
+		return Facts{Source: "import:1", AsOf: at(h), Details: Details{Group: group}}
+	}
+	c := emma()
+	if !c.Enrich(file(3, "gr_old")).Visible || c.Enrich(file(2, "gr_older")).Dirty || c.Group != "gr_old" {
+		t.Fatalf("an older file was believed: %s", c.Group)
+	}
+	c.byHand(t, Patch{Group: Some("gr_hand")}, LockContact, "mb_1", hour(5))
+	if c.Enrich(file(4, "gr_late")).Dirty || c.Group != "gr_hand" || len(c.Offers) != 0 {
+		t.Errorf("what a file knew before the choice counts: %s, %v", c.Group, c.Offers)
+	}
+	if c.Enrich(file(6, "gr_new")); c.Group != "gr_hand" || c.Offered()["group"].Details.Group != "gr_new" {
+		t.Errorf("a file went over the choice: %s, %v", c.Group, c.Offers)
+	}
+	if e := c.Enrich(Facts{Source: "shop", AsOf: at(6), Details: Details{Phone: "1"}}); !e.Visible || c.Phone != "1" {
+		t.Errorf("choosing a group locked the phone")
+	}
+	taken := c.Clone()
+	if changed, err := taken.Take([]string{"group"}, nl, hour(7)); err != nil || !slices.Equal(changed, []string{"group"}) || taken.Group != "gr_new" || !taken.IsLocked("group") {
+		t.Errorf("taken over: %v, %s, %v", changed, taken.Group, err)
+	}
+	c.ForgetGroup() // it is deleted meanwhile
+	if _, err := c.Take([]string{"group"}, nl, hour(7)); crm.CodeOf(err) != crm.Invalid {
+		t.Errorf("a group that is gone was taken over: %v", err)
+	}
+	// Whose group is deleted is free: nobody chose anything that is still there.
+	if c.LeaveGroup("gr_other") || !c.LeaveGroup("gr_hand") || c.Group != "" || c.Lock != nil {
+		t.Errorf("left: %q, %+v", c.Group, c.Lock)
+	}
+	if c.Enrich(file(6, "gr_new")); c.Group != "gr_new" {
+		t.Errorf("who was freed is in %q", c.Group)
+	}
+}
+
 func TestUnlockAndTakeNameWhatTheyChanged(t *testing.T) {
 	with := func() Contact {
 		c := emma()
@@ -262,6 +299,9 @@ func TestLockedContactsEndTheSameInAnyOrder(t *testing.T) {
 				_, _ = start.Unlock([]string{pick(Units()...), "company"}, r.IntN(2) == 0, nl, hour(now))
 			default:
 				p := Patch{Company: Some(pick("", "A", "B")), Address: Some(&AddressPatch{City: Some(pick("", "Lier")), Street: Some(pick("", "Plein 2"))})}
+				if r.IntN(2) == 0 {
+					p.Group = Some(pick("", "gr_1", "gr_2"))
+				}
 				start.byHand(t, p, LockScope(pick("contact", "field")), "mb_1", hour(now))
 			}
 			start.Enrich(Facts{Source: "between", AsOf: at(r.IntN(10)), Details: Details{Company: pick("", "C")}})
@@ -269,7 +309,7 @@ func TestLockedContactsEndTheSameInAnyOrder(t *testing.T) {
 		facts := make([]Facts, 2+r.IntN(4))
 		for i := range facts {
 			facts[i] = Facts{Source: fmt.Sprint("s", r.IntN(2)), AsOf: at(r.IntN(12)), Details: Details{FirstName: pick("", "Jan", "Piet"), LastName: pick("", "Vries"),
-				Company: pick("", "X", "Y"), Phone: pick("", "1", "2"), Address: Address{Street: pick("", "Kade 1", "Kade 2"), City: pick("", "Gent")}}}
+				Company: pick("", "X", "Y"), Phone: pick("", "1", "2"), Group: pick("", "gr_1", "gr_3"), Address: Address{Street: pick("", "Kade 1", "Kade 2"), City: pick("", "Gent")}}}
 		}
 		first := ""
 		for shuffle := range 6 {

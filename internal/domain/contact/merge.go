@@ -128,9 +128,6 @@ func Merge(primary Contact, others []Contact, pol Policy, now time.Time) Merging
 		m.From["email"] = primary.ID
 	}
 	m.From["status"], m.From["consent"] = primary.ID, primary.ID
-	if primary.Group != "" {
-		m.From["group"] = primary.ID
-	}
 	if primary.Avatar != "" {
 		m.From["avatar"] = primary.ID
 	}
@@ -174,12 +171,6 @@ func (m *Merging) join(c, o *Contact, pol Policy) {
 	c.note(o.Firsts)
 	if was := c.Consent; c.JoinConsents(o) && c.Consent != was {
 		m.From["consent"] = o.ID
-	}
-	if c.Group == "" && o.Group != "" {
-		c.Group = o.Group
-		m.From["group"] = o.ID
-	} else if o.Group != "" && o.Group != c.Group {
-		m.Differences = append(m.Differences, Difference{o.ID, "group", map[string]string{"group": o.Group}})
 	}
 	if c.Avatar == "" && o.Avatar != "" {
 		c.Avatar = o.Avatar
@@ -315,7 +306,6 @@ func changedBy(before, after *Contact) (changed []string) {
 	note("status", before.Status == after.Status && before.StatusManual == after.StatusManual)
 	note("tags", slices.Equal(before.Tags, after.Tags))
 	note("consent", before.Consent == after.Consent)
-	note("group", before.Group == after.Group)
 	note("avatar", before.Avatar == after.Avatar)
 	return changed
 }
@@ -350,7 +340,6 @@ func MergeNote(id string, m Merging, others []Contact, source, by string, now ti
 		for _, l := range o.Subscriptions {
 			add("list."+l.List, string(l.State))
 		}
-		add("group", o.Group)
 		add("orders_count", strconv.Itoa(o.Figures.Orders))
 		add("origin", o.Origin.Source)
 		add("created_at", o.CreatedAt.Format(time.RFC3339))
@@ -405,9 +394,6 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 	c.Tags = slices.DeleteFunc(c.Tags, func(t string) bool { return tagIndex(after.Tags, t) >= 0 && tagIndex(before.Tags, t) < 0 })
 	if c.Status == after.Status && c.StatusManual == after.StatusManual {
 		c.Status, c.StatusManual = before.Status, before.StatusManual
-	}
-	if c.Group == after.Group {
-		c.Group = before.Group
 	}
 	if c.Avatar == after.Avatar {
 		c.Avatar = before.Avatar

@@ -182,7 +182,6 @@ func (c *Contact) Edit(p Patch, pol Policy, by string, now time.Time) (changed [
 	note("external_ids", slices.Equal(c.ExternalIDs, before.ExternalIDs))
 	note("tags", slices.Equal(c.Tags, before.Tags))
 	note("consent", c.Consent == before.Consent)
-	note("group", c.Group == before.Group)
 	return changed, nil
 }
 
@@ -561,7 +560,8 @@ func addressPart(name string) (*addressField, func(*Details) *Address) {
 	return nil, nil
 }
 
-// Texts are the fields that are not empty, by the names that SetText knows.
+// Texts are the fields that are not empty, by the names that SetText knows, and the
+// id of the group.
 func (d *Details) Texts() map[string]string {
 	out := map[string]string{}
 	for _, name := range TextFields() {
@@ -571,6 +571,9 @@ func (d *Details) Texts() map[string]string {
 	}
 	for key, v := range d.Custom {
 		out[CustomPrefix+key] = v
+	}
+	if d.Group != "" {
+		out[groupUnit] = d.Group
 	}
 	return out
 }
@@ -588,6 +591,9 @@ func DetailsOf(texts map[string]string) (d Details) {
 		}
 		if name == phoneField.name {
 			d.Phones = splitList(v)
+		}
+		if name == groupUnit {
+			d.Group = v
 		}
 		if key, ok := strings.CutPrefix(name, CustomPrefix); ok {
 			d.SetCustom(key, v)

@@ -69,6 +69,9 @@ func address(name string, at func(*Details) *Address) unit {
 	}
 }
 
+// groupUnit is the customer group: no text, but known, locked and offered as one.
+const groupUnit = "group"
+
 var units = []unit{
 	{
 		name: "name",
@@ -97,6 +100,7 @@ var units = []unit{
 	text("fiscal_number", func(d *Details) *string { return &d.FiscalNumber }),
 	text("preferred_channel", func(d *Details) *string { return &d.PreferredChannel }),
 	text("note", func(d *Details) *string { return &d.Note }),
+	text(groupUnit, func(d *Details) *string { return &d.Group }),
 	address("address", func(d *Details) *Address { return &d.Address }),
 	address("billing_address", func(d *Details) *Address { return &d.BillingAddress }),
 	address("shipping_address", func(d *Details) *Address { return &d.ShippingAddress }),

@@ -996,9 +996,6 @@ func (w *rowWorker) bring(row int, c *contact.Contact, f contact.Facts, isNew bo
 	if n := c.TagsWith(f.Tags); n > len(c.Tags) && n > w.layout.policy.TagLimit() {
 		return rejected, contact.ErrUnchanged
 	}
-	if opt.Existing == Fill && c.Group != "" {
-		f.Group = ""
-	}
 	if opt.Existing == Fill {
 		c.KeepFilled(&f.Details)
 	} else {

@@ -442,6 +442,43 @@ func TestGroupsGoOutAndComeInByName(t *testing.T) {
 	}
 }
 
+// A group is fresh and locked like any other detail: an import that was started before
+// somebody chose one, and goes on after it, changes nothing; one that is started later offers.
+func TestAnImportLeavesTheGroupThatWasChosenMeanwhile(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	ctx := context.Background()
+	for id, name := range map[string]string{"gr_1": "Uit het bestand", "gr_2": "Gekozen"} {
+		if _, err := book.PutGroup(ctx, group.Group{ID: id, Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, b.run(book, s, "email,group\na@b.example,\n", transferkit.Conditions{}, nil), transfer.Counts{Rows: 1, Created: 1})
+	chosen := base.Add(150 * time.Minute) // between the second import's start, at two hours, and its end
+	find := func() contact.Contact {
+		c, err := book.Find(ctx, crm.EmailIdentity("a@b.example"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if _, err := book.Change(ctx, find().ID, chosen, func(c *contact.Contact) ([]timeline.Activity, error) {
+		_, err := c.Edit(contact.Patch{Group: contact.Some("gr_2")}, s.Policy(), "mb_1", chosen)
+		return nil, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	file := "email,group\na@b.example,uit het bestand\n"
+	want(t, b.run(book, s, file, transferkit.Conditions{}, nil), transfer.Counts{Rows: 1, Unchanged: 1})
+	if c := find(); c.Group != "gr_2" || len(c.Offers) != 0 {
+		t.Errorf("the older file: in %s, offers %v", c.Group, c.Offers)
+	}
+	want(t, b.run(book, s, file, transferkit.Conditions{}, nil), transfer.Counts{Rows: 1, Updated: 1})
+	if c := find(); c.Group != "gr_2" || c.Offered()["group"].Details.Group != "gr_1" {
+		t.Errorf("the later file: in %s, offers %v", c.Group, c.Offers)
+	}
+}
+
 func TestExportOfManyIDs(t *testing.T) {
 	b := newBench(t)
 	book, s := b.site("bakery")

@@ -3,12 +3,15 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/group"
+	"clientele/internal/domain/plan"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/timeline"
 )
@@ -18,7 +21,7 @@ type lockJSON struct {
 	By     string                `json:"by" doc:"The member or API key whose edit locked them" example:"key_7f3a"`
 	All    bool                  `json:"all" doc:"All details are locked, not single fields"`
 	Fields map[string]lockedJSON `json:"fields,omitempty" doc:"With lock_scope field: since when and by whom each field is locked"`
-	Offers map[string]offerJSON  `json:"offers,omitempty" doc:"What a form or shop has said meanwhile, where it differs"`
+	Offers map[string]offerJSON  `json:"offers,omitempty" doc:"What a form, shop or file has said meanwhile, where it differs"`
 }
 
 type lockedJSON struct {
@@ -29,7 +32,7 @@ type lockedJSON struct {
 type offerJSON struct {
 	Source string            `json:"source" example:"form:demo-contact"`
 	At     time.Time         `json:"at"`
-	Values map[string]string `json:"values" doc:"The offered value by field; a name or an address has several"`
+	Values map[string]string `json:"values" doc:"The offered value by field; a name or an address has several, of a group it is the id"`
 }
 
 func lockOf(c *contact.Contact, pol contact.Policy) *lockJSON {
@@ -61,7 +64,7 @@ func addLocks(api huma.API, h contactsAPI) {
 	}, h.unlock)
 	operation(api, site.ContactsWrite, huma.Operation{
 		OperationID: "take-offers", Method: http.MethodPost, Path: "/v1/contacts/{id}/take-offers", Tags: tags,
-		Summary:     "Take over what a form or shop offered for locked fields",
+		Summary:     "Take over what a form, shop or file offered for locked fields",
 		Description: "The fields get the offered values and stay locked. Needs `If-Match` with the contact's ETag.",
 		Errors:      errors,
 	}, h.takeOffers)
@@ -83,9 +86,34 @@ func (h contactsAPI) unlock(ctx context.Context, c caller, in *unlockInput) (*co
 	if in.Body != nil {
 		what = *in.Body
 	}
+	there, err := h.groupsThere(ctx, c, what.TakeOffers && (len(what.Fields) == 0 || slices.Contains(what.Fields, "group")))
+	if err != nil {
+		return nil, err
+	}
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
+		there(k)
 		return k.Unlock(what.Fields, what.TakeOffers, c.site.Policy(), now)
 	})
+}
+
+// groupsThere forgets the offer of a group that a contact cannot be in: that was deleted
+// since, or under a plan without groups. They are read only if one may be taken.
+func (h contactsAPI) groupsThere(ctx context.Context, c caller, asked bool) (func(*contact.Contact), error) {
+	if !asked {
+		return func(*contact.Contact) {}, nil
+	}
+	var groups []group.Group
+	if c.site.Plan.Has(plan.Groups) {
+		var err error
+		if groups, err = h.open(c.site).Groups(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return func(k *contact.Contact) {
+		if !slices.ContainsFunc(groups, func(g group.Group) bool { return g.ID == k.OfferedGroup() }) {
+			k.ForgetGroup()
+		}
+	}, nil
 }
 
 type takeOffersInput struct {
@@ -97,7 +125,12 @@ type takeOffersInput struct {
 }
 
 func (h contactsAPI) takeOffers(ctx context.Context, c caller, in *takeOffersInput) (*contactAnswer, error) {
+	there, err := h.groupsThere(ctx, c, slices.Contains(in.Body.Fields, "group"))
+	if err != nil {
+		return nil, err
+	}
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
+		there(k)
 		return k.Take(in.Body.Fields, c.site.Policy(), now)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/site"
 	"clientele/internal/test/dynamotest"
 )
@@ -174,7 +175,7 @@ func TestGroupsAreMadeJoinedPricedAndDeleted(t *testing.T) {
 		t.Errorf("made %v", g)
 	}
 	s.must(422, s.do("PATCH", at, `{"group":"gr_none"}`, "If-Match", "*"))
-	if c := s.must(200, s.do("PATCH", at, `{"group":"`+id+`"}`, "If-Match", "*")); c["group"] != id || c["locked"] != nil {
+	if c := s.must(200, s.do("PATCH", at, `{"group":"`+id+`"}`, "If-Match", "*")); c["group"] != id || !locksTheGroupAlone(c) {
 		t.Errorf("joined %v", c)
 	}
 	s.must(201, s.do("POST", "/v1/contacts", `{"email":"b@b.example","group":"`+id+`"}`))
@@ -183,7 +184,7 @@ func TestGroupsAreMadeJoinedPricedAndDeleted(t *testing.T) {
 	s.must(422, s.do("POST", "/v1/bulk", `{"action":"set_group","arguments":{"group":"gr_none"},"all":true}`))
 	s.must(202, s.do("POST", "/v1/bulk", `{"action":"set_group","arguments":{"group":"`+id+`"},"filter":"NOT group:*"}`))
 	s.drain()
-	if k := s.must(200, s.do("GET", c, "")); k["group"] != id {
+	if k := s.must(200, s.do("GET", c, "")); k["group"] != id || !locksTheGroupAlone(k) {
 		t.Errorf("joined by bulk %v", k)
 	}
 
@@ -259,10 +260,42 @@ func TestGroupsAreMadeJoinedPricedAndDeleted(t *testing.T) {
 	if j = s.must(200, s.do("GET", "/v1/bulk/"+j["id"].(string), "")); fmt.Sprint(j["state"], j["counts"]) != "donemap[changed:3 done:3 failed:0 skipped:0]" {
 		t.Errorf("job %v", j)
 	}
-	if k := s.must(200, s.do("GET", at, "")); k["group"] != "" || k["email"] != "a@b.example" {
+	if k := s.must(200, s.do("GET", at, "")); k["group"] != "" || k["email"] != "a@b.example" || k["locked"] != nil {
 		t.Errorf("freed %v", k)
 	}
 	s.must(404, s.do("DELETE", group, ""))
+}
+
+// locksTheGroupAlone: who chose a group has said nothing of the other details.
+func locksTheGroupAlone(c map[string]any) bool {
+	l, _ := c["locked"].(map[string]any)
+	f, _ := l["fields"].(map[string]any)
+	return l["all"] == false && len(f) == 1 && f["group"] != nil
+}
+
+// A file's group for somebody whose group was chosen is an offer; one that is deleted
+// meanwhile, or that the plan no longer has, cannot be taken over.
+func TestAnOfferedGroupIsTakenOnlyWhileItIsThere(t *testing.T) {
+	s := newShop(t)
+	at := s.person(`{"email":"a@b.example"}`)
+	var ids []string
+	for _, name := range []string{"Gekozen", "Aangeboden", "Weg"} {
+		ids = append(ids, s.must(201, s.do("POST", "/v1/groups", `{"name":"`+name+`"}`))["id"].(string))
+	}
+	s.must(200, s.do("PATCH", at, `{"group":"`+ids[0]+`"}`, "If-Match", "*"))
+	s.says("a@b.example", contact.Details{Group: ids[2]})
+	s.must(202, s.do("DELETE", "/v1/groups/"+ids[2], ""))
+	s.must(422, s.do("POST", at+"/take-offers", `{"fields":["group"]}`, "If-Match", "*"))
+	s.says("a@b.example", contact.Details{Group: ids[1]})
+	s.settings(func(s *siteSettings) { s.Plan = "business" })
+	s.must(422, s.do("POST", at+"/take-offers", `{"fields":["group"]}`, "If-Match", "*"))
+	s.settings(func(s *siteSettings) { s.Plan = "ecommerce" })
+	if c := s.must(200, s.do("POST", at+"/unlock", `{"take_offers":true}`, "If-Match", "*")); c["group"] != ids[1] || c["locked"] != nil {
+		t.Errorf("unlocked with its offer: %v", c)
+	}
+	if kinds := s.must(200, s.do("GET", at+"/timeline?kind=group", ""))["activities"].([]any); len(kinds) != 2 {
+		t.Errorf("the timeline tells of %v", kinds)
+	}
 }
 
 func TestAShopKeyPricesAndDoesNothingElse(t *testing.T) {
