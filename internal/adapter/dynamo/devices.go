@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -31,39 +32,67 @@ func (b *Book) Devices(ctx context.Context, id crm.ContactID) ([]contact.PushDev
 	if err != nil {
 		return nil, err
 	}
-	list, _, err := b.devices(ctx, &c)
-	return list, err
+	homes, err := b.devices(ctx, &c)
+	return allDevices(homes), err
 }
 
-// devices also gives the version of each partition's item, 0 where there is none.
-func (b *Book) devices(ctx context.Context, c *contact.Contact) (list []contact.PushDevice, versions []int64, err error) {
-	for _, id := range c.IDs() {
-		it, err := b.t.get(ctx, b.site.ID, devicesKey(b.site.ID, id))
-		if err != nil {
-			return nil, nil, err
-		}
-		versions = append(versions, number(it, "v"))
-		if it == nil {
-			continue
-		}
-		var records []deviceRecord
-		if err := json.Unmarshal([]byte(text(it, "body")), &records); err != nil {
-			return nil, nil, fmt.Errorf("unpacking the devices of %s: %w", id, err)
-		}
-		for _, r := range records {
-			token, err := b.site.OpenCursor(pushTokens, r.Token)
-			if err != nil {
-				return nil, nil, fmt.Errorf("opening the token of device %s: %w", r.ID, err)
-			}
-			list = append(list, contact.PushDevice{ID: r.ID, Platform: r.Platform, Name: r.Name, Token: contact.PushToken(token),
-				RegisteredAt: fromMicros(r.Made), SeenAt: fromMicros(r.Seen)})
-		}
+// deviceHome is the devices that are kept under one contact id. Each stays where it
+// was registered, so that undoing a merge gives everybody their own.
+type deviceHome struct {
+	of      crm.ContactID
+	version int64 // 0: none was ever kept
+	list    []contact.PushDevice
+}
+
+func allDevices(homes []deviceHome) []contact.PushDevice {
+	var all []contact.PushDevice
+	for _, h := range homes {
+		all = append(all, h.list...)
 	}
-	return contact.SortDevices(list), versions, nil
+	return contact.SortDevices(all)
 }
 
-// ChangeDevices implements contact.Devices. Those of merged contacts move to the one
-// that they went into.
+func (b *Book) devices(ctx context.Context, c *contact.Contact) ([]deviceHome, error) {
+	ids := c.IDs()
+	keys := make([]item, len(ids))
+	for i, id := range ids {
+		keys[i] = devicesKey(b.site.ID, id)
+	}
+	found, err := b.t.getAll(ctx, b.site.ID, keys)
+	if err != nil {
+		return nil, err
+	}
+	homes := make([]deviceHome, len(ids))
+	for i, id := range ids {
+		it := found[mapKey(keys[i])]
+		h := deviceHome{of: id, version: number(it, "v")}
+		if it != nil {
+			if h.list, err = b.devicesIn(it); err != nil {
+				return nil, fmt.Errorf("the devices of %s: %w", id, err)
+			}
+		}
+		homes[i] = h
+	}
+	return homes, nil
+}
+
+func (b *Book) devicesIn(it item) (list []contact.PushDevice, err error) {
+	var records []deviceRecord
+	if err := json.Unmarshal([]byte(text(it, "body")), &records); err != nil {
+		return nil, fmt.Errorf("unpacking them: %w", err)
+	}
+	for _, r := range records {
+		token, err := b.site.OpenCursor(pushTokens, r.Token)
+		if err != nil {
+			return nil, fmt.Errorf("opening the token of device %s: %w", r.ID, err)
+		}
+		list = append(list, contact.PushDevice{ID: r.ID, Platform: r.Platform, Name: r.Name, Token: contact.PushToken(token),
+			RegisteredAt: fromMicros(r.Made), SeenAt: fromMicros(r.Seen)})
+	}
+	return list, nil
+}
+
+// ChangeDevices implements contact.Devices.
 func (b *Book) ChangeDevices(ctx context.Context, id crm.ContactID, rule func([]contact.PushDevice) ([]contact.PushDevice, error)) error {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
@@ -75,14 +104,15 @@ func (b *Book) ChangeDevices(ctx context.Context, id crm.ContactID, rule func([]
 		if err != nil {
 			return err
 		}
-		list, versions, err := b.devices(ctx, &c)
+		homes, err := b.devices(ctx, &c)
 		if err != nil {
 			return err
 		}
-		if list, err = rule(list); err != nil {
+		list, err := rule(allDevices(homes))
+		if err != nil {
 			return err
 		}
-		writes, err := b.devicesWrites(&c, list, versions)
+		writes, err := b.devicesWrites(&c, list, homes)
 		if err != nil {
 			return err
 		}
@@ -95,32 +125,39 @@ func (b *Book) ChangeDevices(ctx context.Context, id crm.ContactID, rule func([]
 	return busy()
 }
 
-func (b *Book) devicesWrites(c *contact.Contact, list []contact.PushDevice, versions []int64) ([]types.TransactWriteItem, error) {
-	var records []deviceRecord
-	for _, d := range list {
-		records = append(records, deviceRecord{d.ID, d.Platform, d.Name, b.site.SealCursor(pushTokens, string(d.Token)), micros(d.RegisteredAt), micros(d.SeenAt)})
-	}
-	body, err := packJSON(records)
-	if err != nil {
-		return nil, err
-	}
+func (b *Book) devicesWrites(c *contact.Contact, list []contact.PushDevice, homes []deviceHome) ([]types.TransactWriteItem, error) {
 	// A contact that is being deleted takes no device any more.
 	writes := []types.TransactWriteItem{{ConditionCheck: &types.ConditionCheck{
 		TableName: b.t.name, Key: slotKey(&b.site, c.ID), ConditionExpression: ptr("attribute_exists(body)"),
 	}}}
-	for i, id := range c.IDs() {
-		cond, values := "attribute_not_exists(PK)", item(nil)
-		if versions[i] > 0 {
-			cond, values = "v = :old", item{":old": num(versions[i])}
+	for i, h := range homes {
+		var next []contact.PushDevice
+		for _, d := range list {
+			if i == 0 && !slices.ContainsFunc(homes, func(o deviceHome) bool { return o.has(d) }) || h.has(d) {
+				next = append(next, d)
+			}
 		}
-		k := devicesKey(b.site.ID, id)
-		switch {
-		case i == 0:
-			k["t"], k["sv"], k["v"], k["body"] = str("devices"), num(schemaVersion), num(versions[0]+1), str(body)
-			writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: k, ConditionExpression: &cond, ExpressionAttributeValues: values}})
-		case versions[i] > 0:
-			writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: k, ConditionExpression: &cond, ExpressionAttributeValues: values}})
+		if slices.Equal(next, h.list) {
+			continue
 		}
+		var records []deviceRecord
+		for _, d := range next {
+			records = append(records, deviceRecord{d.ID, d.Platform, d.Name, b.site.SealCursor(pushTokens, string(d.Token)), micros(d.RegisteredAt), micros(d.SeenAt)})
+		}
+		body, err := packJSON(records)
+		if err != nil {
+			return nil, err
+		}
+		put := &types.Put{TableName: b.t.name, Item: devicesKey(b.site.ID, h.of), ConditionExpression: ptr(isNew)}
+		put.Item["t"], put.Item["sv"], put.Item["v"], put.Item["body"] = str("devices"), num(schemaVersion), num(h.version+1), str(body)
+		if h.version > 0 {
+			put.ConditionExpression, put.ExpressionAttributeValues = ptr("v = :old"), item{":old": num(h.version)}
+		}
+		writes = append(writes, types.TransactWriteItem{Put: put})
 	}
 	return writes, nil
+}
+
+func (h deviceHome) has(d contact.PushDevice) bool {
+	return slices.ContainsFunc(h.list, func(o contact.PushDevice) bool { return o.ID == d.ID })
 }

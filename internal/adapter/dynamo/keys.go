@@ -68,9 +68,12 @@ func signInKey(p member.Person, id string) item { return key(personPK(p), "SIGNI
 
 // What many small things of a site start their sort keys with.
 const (
-	tagPrefix   = "TAG#"
-	groupPrefix = "GROUP#"
+	tagPrefix      = "TAG#"
+	groupPrefix    = "GROUP#"
+	renamingPrefix = "RENAMED#" // a tag, by the ULID of its moment
 )
+
+func renamingKey(id crm.SiteID, ulid string) item { return key(sitePK(id), renamingPrefix+ulid) }
 
 func tagKey(id crm.SiteID, tag string) item     { return key(sitePK(id), tagPrefix+tag) }
 func groupKey(id crm.SiteID, group string) item { return key(sitePK(id), groupPrefix+group) }

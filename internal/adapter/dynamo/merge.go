@@ -402,6 +402,13 @@ func (b *Book) undoWrites(ctx context.Context, r contact.MergeRecord, m mergeIte
 	if !ok {
 		return nil, crm.Errorf(crm.Gone, "what these contacts were before is no longer kept, so the merge stays")
 	}
+	renamed, err := b.renamings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range images {
+		images[i].Retag(r.At, renamed)
+	}
 	c, others, err := contact.Unmerge(primary, images[0], images[1], images[2:], r.UndoneAt)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,9 @@ import (
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/document"
 	"clientele/internal/domain/order"
+	"clientele/internal/domain/tag"
 	"clientele/internal/domain/timeline"
 	"clientele/internal/test/dynamotest"
 	"clientele/internal/test/stack"
@@ -473,5 +475,123 @@ func TestMergesRaceWithOrdersImportsAndEdits(t *testing.T) {
 	}
 	if len(orders) != rounds/2 || len(tags) != rounds {
 		t.Errorf("%d orders of %d and %d tags of %d are with somebody", len(orders), rounds/2, len(tags), rounds)
+	}
+}
+
+// What the site did to its tags between a merge and its undoing is done to whom comes
+// back as well; what was done before the merge is not.
+func TestTagsThatWereRenamedMeanwhileComeBackUnderTheirNewName(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	tagged := func(email string, tags ...string) crm.ContactID {
+		c := create(t, b, email)
+		if _, err := b.Change(ctx, c.ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+			c.Tags = tags
+			return nil, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return c.ID
+	}
+	rename := func(from, to string, at time.Time) {
+		t.Helper()
+		var err error
+		if to == "" {
+			err = b.RemoveTag(ctx, from, at)
+		} else {
+			err = b.RenameTag(ctx, from, tag.Tag{Name: to}, at)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename("Reborn", "Elsewhere", now.Add(-24*time.Hour)) // long before: the tag was given anew
+	first := tagged("a@b.example", "Kept", "Mine")
+	second := tagged("c@b.example", "guest", "Regular", "No-show", "kept", "Reborn")
+	r, _ := mustMerge(t, b, first, second)
+	at := now.Add(61 * time.Minute)
+	rename("Guest", "Diner", at)
+	rename("diner", "Visitor", at.Add(time.Minute))
+	rename("no-show", "", at.Add(2*time.Minute))
+	rename("Mine", "Ours", at.Add(3*time.Minute))
+	if _, err := b.Change(ctx, first, at, func(c *contact.Contact) ([]timeline.Activity, error) { // what the jobs of these do
+		c.Tags = []string{"Kept", "Ours", "Visitor", "Regular", "Reborn", "New"}
+		return nil, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	mustUndo(t, b, r.ID)
+	for id, want := range map[crm.ContactID]string{first: "[Kept Ours New]", second: "[Visitor Regular kept Reborn]"} {
+		if c, err := b.Get(ctx, id); err != nil || fmt.Sprint(c.Tags) != want {
+			t.Errorf("%s has %v, want %s; %v", id, c.Tags, want, err)
+		}
+	}
+	if tags, err := b.Tags(ctx); err != nil || len(tags) != 3 { // Elsewhere, Visitor, Ours
+		t.Errorf("the site knows %v, %v", tags, err)
+	}
+}
+
+// Devices and documents go back to whom they came from; what came meanwhile stays.
+func TestDevicesAndDocumentsGoBackToWhomTheyCameFrom(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	first, second := create(t, b, "a@b.example").ID, create(t, b, "c@b.example").ID
+	register := func(id crm.ContactID, device string, at time.Time) {
+		t.Helper()
+		if err := b.ChangeDevices(ctx, id, func(list []contact.PushDevice) ([]contact.PushDevice, error) {
+			return contact.RegisterDevice(list, contact.PushDevice{ID: "dv_" + device, Platform: "ios", Token: contact.PushToken(device)}, at), nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	upload := func(id crm.ContactID) string {
+		t.Helper()
+		f, err := b.AddFile(ctx, id, document.File{Purpose: document.ForEntry, State: document.Ready, Name: "a.pdf", At: now}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.ID
+	}
+	have := func(id crm.ContactID) string {
+		t.Helper()
+		list, err := b.Devices(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, d := range list {
+			names = append(names, string(d.Token))
+		}
+		slices.Sort(names)
+		return strings.Join(names, " ")
+	}
+	for i := range contact.MaxDevices - 2 {
+		register(first, fmt.Sprint("p", string(rune('a'+i))), now.Add(time.Duration(i)*time.Second))
+	}
+	register(first, "both", now.Add(time.Minute))
+	register(second, "both", now.Add(time.Minute))
+	register(second, "theirs", now.Add(2*time.Minute))
+	mine, theirs := upload(first), upload(second)
+
+	r, _ := mustMerge(t, b, first, second)
+	if got := strings.Fields(have(second)); len(got) != contact.MaxDevices {
+		t.Errorf("together they have %v", got)
+	}
+	later := upload(second)                         // by the old id
+	register(second, "new", now.Add(time.Hour))     // the one that was seen longest ago goes: pa
+	register(first, "theirs", now.Add(2*time.Hour)) // known
+	mustUndo(t, b, r.ID)
+	if got := have(second); got != "both theirs" {
+		t.Errorf("given back with the devices %s", got)
+	}
+	if got := strings.Fields(have(first)); len(got) != contact.MaxDevices-1 || !slices.Contains(got, "new") || !slices.Contains(got, "both") || slices.Contains(got, "pa") || slices.Contains(got, "theirs") {
+		t.Errorf("the primary has the devices %v", got)
+	}
+	for _, tt := range []struct {
+		id   crm.ContactID
+		file string
+		has  bool
+	}{{first, mine, true}, {second, theirs, true}, {first, later, true}, {first, theirs, false}, {second, mine, false}, {second, later, false}} {
+		if _, err := b.GetFile(ctx, tt.id, tt.file); (err == nil) != tt.has {
+			t.Errorf("%s of %s: %v", tt.file, tt.id, err)
+		}
 	}
 }

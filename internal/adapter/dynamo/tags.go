@@ -2,10 +2,12 @@ package dynamo
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"clientele/internal/domain/audit"
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/tag"
 )
@@ -81,7 +83,7 @@ func (b *Book) PutTag(ctx context.Context, t tag.Tag, log ...audit.Entry) error 
 }
 
 // RenameTag implements tag.Store.
-func (b *Book) RenameTag(ctx context.Context, from string, to tag.Tag, log ...audit.Entry) error {
+func (b *Book) RenameTag(ctx context.Context, from string, to tag.Tag, now time.Time, log ...audit.Entry) error {
 	if to.Colour == "" {
 		have, err := b.Tag(ctx, tag.ID(b.site.Secret, to.Name))
 		if err == nil {
@@ -94,13 +96,50 @@ func (b *Book) RenameTag(ctx context.Context, from string, to tag.Tag, log ...au
 	if err != nil {
 		return err
 	}
-	if crm.SameFolded(from, to.Name) { // another spelling
-		return b.commitLogged(ctx, log, w)
+	renamed, err := b.renaming(contact.Renaming{At: now, From: from, To: to.Name})
+	if err != nil {
+		return err
 	}
-	return b.commitLogged(ctx, log, w, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(from)}})
+	if crm.SameFolded(from, to.Name) { // another spelling
+		return b.commitLogged(ctx, log, w, renamed)
+	}
+	return b.commitLogged(ctx, log, w, renamed, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(from)}})
 }
 
 // RemoveTag implements tag.Store.
-func (b *Book) RemoveTag(ctx context.Context, name string, log ...audit.Entry) error {
-	return b.commitLogged(ctx, log, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(name)}})
+func (b *Book) RemoveTag(ctx context.Context, name string, now time.Time, log ...audit.Entry) error {
+	renamed, err := b.renaming(contact.Renaming{At: now, From: name})
+	if err != nil {
+		return err
+	}
+	return b.commitLogged(ctx, log, renamed, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(name)}})
+}
+
+type renamingRecord struct {
+	At   int64  `json:"at"`
+	From string `json:"f"`
+	To   string `json:"t,omitempty"`
+}
+
+// renaming remembers what became of a tag until no merge from before it can be undone.
+func (b *Book) renaming(r contact.Renaming) (types.TransactWriteItem, error) {
+	id, err := newULID(r.At)
+	if err != nil {
+		return types.TransactWriteItem{}, err
+	}
+	body, err := packJSON(renamingRecord{micros(r.At), r.From, r.To})
+	it := renamingKey(b.site.ID, id)
+	it["t"], it["sv"], it["body"], it["ttl"] = str("renaming"), num(schemaVersion), str(body), num(r.At.Add(contact.UndoFor+24*time.Hour).Unix())
+	return types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}}, err
+}
+
+// renamings are those that are remembered, oldest first.
+func (b *Book) renamings(ctx context.Context) (all []contact.Renaming, err error) {
+	err = b.settings(ctx, renamingPrefix, func(it item) error {
+		var r renamingRecord
+		err := decode(it, &r)
+		all = append(all, contact.Renaming{At: fromMicros(r.At), From: r.From, To: r.To})
+		return err
+	})
+	return all, err
 }

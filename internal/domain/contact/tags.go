@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"clientele/internal/domain/crm"
 )
@@ -88,6 +89,29 @@ func (c *Contact) RenameTag(from, to string) (changed bool) {
 	}
 	c.Tags = next
 	return true
+}
+
+// Renaming is a tag that the site renamed, or removed from everybody (To is empty).
+type Renaming struct {
+	At       time.Time
+	From, To string
+}
+
+// renamingFor is how long the job of a renaming may be under way: a merge that long
+// after it may still have met the old name.
+const renamingFor = time.Hour
+
+// Retag does to a contact from the past what the site did to its tags since.
+func (c *Contact) Retag(since time.Time, all []Renaming) {
+	for _, r := range all { // oldest first
+		switch {
+		case r.At.Before(since.Add(-renamingFor)):
+		case r.To != "":
+			c.RenameTag(r.From, r.To)
+		default:
+			c.Tags = slices.DeleteFunc(slices.Clone(c.Tags), func(t string) bool { return SameTag(t, r.From) })
+		}
+	}
 }
 
 // TagsWith is how many tags the contact would have with these.

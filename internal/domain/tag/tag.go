@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
@@ -31,10 +32,11 @@ type Store interface {
 	Tag(ctx context.Context, id string) (Tag, error)
 	PutTag(ctx context.Context, t Tag, log ...audit.Entry) error
 	// RenameTag makes the tag of the name from go and stores to in its place. A tag
-	// that already has the name of to keeps its colour, unless to has one.
-	RenameTag(ctx context.Context, from string, to Tag, log ...audit.Entry) error
-	// RemoveTag may find it gone.
-	RemoveTag(ctx context.Context, name string, log ...audit.Entry) error
+	// that already has the name of to keeps its colour, unless to has one. That it was renamed is
+	// remembered for as long as a merge can be undone, as contacts of before come back then.
+	RenameTag(ctx context.Context, from string, to Tag, now time.Time, log ...audit.Entry) error
+	// RemoveTag may find it gone. It is remembered as RenameTag does.
+	RemoveTag(ctx context.Context, name string, now time.Time, log ...audit.Entry) error
 }
 
 // ID names a tag in addresses and keys: it follows from the name under the site's

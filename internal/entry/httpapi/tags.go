@@ -317,7 +317,7 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 	b, out := h.open(c.site), &tagAnswer{Status: http.StatusOK}
 	if next.Name == old.Name {
 		err = b.PutTag(ctx, next, h.setting(ctx, c, in.ID, "tag"))
-	} else if err = b.RenameTag(ctx, old.Name, next, h.setting(ctx, c, in.ID, "tag")); err == nil {
+	} else if err = b.RenameTag(ctx, old.Name, next, h.clock.Now(), h.setting(ctx, c, in.ID, "tag")); err == nil {
 		err = h.tagJob(ctx, c, old.Name, next.Name, out)
 	}
 	if err != nil {
@@ -335,7 +335,7 @@ func (h contactsAPI) deleteTag(ctx context.Context, c caller, in *TagByID) (*tag
 	if err != nil {
 		return nil, err
 	}
-	if err := h.open(c.site).RemoveTag(ctx, t.Name, h.setting(ctx, c, in.ID, "tag")); err != nil {
+	if err := h.open(c.site).RemoveTag(ctx, t.Name, h.clock.Now(), h.setting(ctx, c, in.ID, "tag")); err != nil {
 		return nil, err
 	}
 	out := &tagAnswer{}
