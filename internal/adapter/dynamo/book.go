@@ -329,6 +329,9 @@ func (b *Book) changeWith(ctx context.Context, id crm.ContactID, now time.Time,
 		}
 		next := old.Clone()
 		next.UpdatedAt = now
+		if err := b.forget(ctx, &next, now); err != nil {
+			return old, err
+		}
 		acts, own, err := rule(&old, &next)
 		if errors.Is(err, contact.ErrUnchanged) {
 			return old, nil
@@ -452,6 +455,9 @@ func (b *Book) bring(ctx context.Context, m match, now time.Time, rule contact.F
 	if m.found {
 		next = m.known.Clone()
 		next.UpdatedAt = now
+		if err := b.forget(ctx, &next, now); err != nil {
+			return m.known, false, err
+		}
 	}
 	acts, err := rule(&next, m.facts, !m.found)
 	if errors.Is(err, contact.ErrUnchanged) {

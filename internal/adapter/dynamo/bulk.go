@@ -122,6 +122,9 @@ func (b *Book) quick(ctx context.Context, slots []crm.ContactID, stored map[crm.
 	}
 	next := known.Clone()
 	next.UpdatedAt = now
+	if err := b.forget(ctx, &next, now); err != nil {
+		return nil, false, err
+	}
 	if err := rule(&next, f, false); errors.Is(err, contact.ErrUnchanged) {
 		return nil, true, nil
 	} else if err != nil {

@@ -80,9 +80,10 @@ func (b *Book) GetMerge(ctx context.Context, id string) (contact.MergeRecord, er
 type parties struct {
 	contacts []contact.Contact
 	slots    []item
+	stored   contact.Contact // the primary with lists that were deleted since
 }
 
-func (b *Book) parties(ctx context.Context, primary crm.ContactID, others []crm.ContactID) (parties, error) {
+func (b *Book) parties(ctx context.Context, primary crm.ContactID, others []crm.ContactID, now time.Time) (parties, error) {
 	var p parties
 	if err := contact.CheckMergeIDs(primary, others); err != nil {
 		return p, err
@@ -115,6 +116,12 @@ func (b *Book) parties(ctx context.Context, primary crm.ContactID, others []crm.
 		if !ok {
 			return p, unknownParty(id)
 		}
+		if i == 0 {
+			p.stored = c.Clone()
+		}
+		if err := b.forget(ctx, &c, now); err != nil {
+			return p, err
+		}
 		p.contacts, p.slots = append(p.contacts, c), append(p.slots, it)
 	}
 	return p, nil
@@ -130,7 +137,7 @@ func unknownParty(id crm.ContactID) error {
 // PreviewMerge tells what a merge would come to, and hands the contacts that it
 // was computed of to seen, the primary first.
 func (b *Book) PreviewMerge(ctx context.Context, primary crm.ContactID, others []crm.ContactID, now time.Time, seen func([]contact.Contact)) (contact.Merging, error) {
-	p, err := b.parties(ctx, primary, others)
+	p, err := b.parties(ctx, primary, others, now)
 	if err != nil {
 		return contact.Merging{}, err
 	}
@@ -161,7 +168,7 @@ func (b *Book) Merge(ctx context.Context, o contact.MergeOrder) (r contact.Merge
 			}
 			return r, c, ok, err
 		}
-		p, err := b.parties(ctx, o.Primary, o.Others)
+		p, err := b.parties(ctx, o.Primary, o.Others, o.At)
 		if err != nil {
 			return r, c, false, err
 		}
@@ -250,7 +257,7 @@ func (b *Book) mergeWrites(p parties, m *contact.Merging, o contact.MergeOrder) 
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}})
 	}
 	note := contact.MergeNote(r.ID, *m, others, o.Source, o.By, o.At)
-	writes, err = b.withActivities(writes, primary.ID, contact.WithProof(primary, &m.Result, []timeline.Activity{note}))
+	writes, err = b.withActivities(writes, primary.ID, contact.WithProof(&p.stored, &m.Result, []timeline.Activity{note}))
 	if size > maxImages || crm.CodeOf(err) == crm.TooLarge {
 		m.Blockers = append(m.Blockers, contact.Blocker{Code: contact.TooLargeToMerge, Detail: "there is more to them than one merge takes; merge fewer at once"})
 		return r, nil, nil
@@ -259,7 +266,7 @@ func (b *Book) mergeWrites(p parties, m *contact.Merging, o contact.MergeOrder) 
 	}
 	writes = b.with(o.Once, r.ID, writes...)
 	// Undoing writes about the same, the note anew, and an entry in each one's timeline.
-	if undo := len(slots.all) + 3 + len(parts) + len(others) + len(contact.ConsentChanges(primary, &m.Result)); max(len(writes)+1, undo) > maxTransaction {
+	if undo := len(slots.all) + 3 + len(parts) + len(others); max(len(writes)+1, undo) > maxTransaction {
 		m.Blockers = append(m.Blockers, contact.Blocker{Code: contact.TooManyIdentities, Detail: "they have more e-mail addresses and external ids than one merge takes; merge fewer at once"})
 	}
 	return r, writes, nil
@@ -416,6 +423,10 @@ func (b *Book) undoWrites(ctx context.Context, r contact.MergeRecord, m mergeIte
 	if !c.UpdatedAt.After(primary.UpdatedAt) {
 		c.UpdatedAt = primary.UpdatedAt.Add(time.Microsecond)
 	}
+	before := primary.Clone()
+	if err := b.forget(ctx, &before, r.UndoneAt); err != nil {
+		return nil, err
+	}
 	if err := b.renew(ctx, &c); err != nil {
 		return nil, err
 	}
@@ -458,7 +469,7 @@ func (b *Book) undoWrites(ctx context.Context, r contact.MergeRecord, m mergeIte
 	for n := range m.Parts {
 		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: mergePartKey(b.site.ID, r.ID, n)}})
 	}
-	return b.undoNotes(writes, r, source, &primary, &c)
+	return b.undoNotes(writes, r, source, &before, &c, others)
 }
 
 // giveBack passes the identities that a contact had to it again. An identity that
@@ -490,17 +501,20 @@ func (b *Book) giveBack(ctx context.Context, slots *changes, primary, c *contact
 	return nil
 }
 
-func (b *Book) undoNotes(writes []types.TransactWriteItem, r contact.MergeRecord, source string, before, after *contact.Contact) (_ []types.TransactWriteItem, err error) {
+func (b *Book) undoNotes(writes []types.TransactWriteItem, r contact.MergeRecord, source string, before, after *contact.Contact, others []contact.Contact) (_ []types.TransactWriteItem, err error) {
 	note := timeline.Activity{At: r.UndoneAt, Kind: timeline.Unmerge, Source: source, By: r.UndoneBy, Ref: r.ID}
-	for _, id := range r.Others {
+	proof := contact.Proof{How: "unmerge", Source: source, By: r.UndoneBy, At: r.UndoneAt, Note: "the merge " + r.ID + " was undone"}
+	for i, id := range r.Others {
 		mine := note
 		mine.Values = []timeline.Value{{Name: "primary", Text: string(r.Primary)}}
+		// Until now the primary's consents were theirs; those of before are again.
+		mine = contact.WithRows(mine, proof.Rows(before, &others[i]))
 		if writes, err = b.withActivities(writes, id, []timeline.Activity{mine}); err != nil {
 			return nil, err
 		}
 		note.Values = append(note.Values, timeline.Value{Name: "other", Text: string(id)})
 	}
-	return b.withActivities(writes, r.Primary, contact.WithProof(before, after, []timeline.Activity{r.PartedNote(), note}))
+	return b.withActivities(writes, r.Primary, []timeline.Activity{r.PartedNote(), contact.WithRows(note, proof.Rows(before, after))})
 }
 
 // renew brings a contact that comes back up to date. Its figures are of the orders
@@ -508,6 +522,9 @@ func (b *Book) undoNotes(writes []types.TransactWriteItem, r contact.MergeRecord
 // it belongs to, so what is stored with the condition of the version is right.
 func (b *Book) renew(ctx context.Context, c *contact.Contact) (err error) {
 	c.Renew(b.site.Policy())
+	if err := b.forget(ctx, c, c.UpdatedAt); err != nil {
+		return err
+	}
 	if c.Group != "" {
 		if _, err := b.GroupByID(ctx, c.Group); crm.CodeOf(err) == crm.NotFound { // deleted since
 			c.Group = ""

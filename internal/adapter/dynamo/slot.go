@@ -101,9 +101,10 @@ type bodyRecord struct {
 }
 
 type markRecord struct {
-	Since  int64  `json:"t,omitempty"`
-	Source string `json:"s,omitempty"`
-	Asked  int64  `json:"a,omitempty"`
+	Since  int64           `json:"t,omitempty"`
+	Source string          `json:"s,omitempty"`
+	Asked  int64           `json:"a,omitempty"`
+	Held   contact.Consent `json:"he,omitempty"`
 }
 
 type standingRecord struct {
@@ -117,10 +118,12 @@ type subscriptionRecord struct {
 	standingRecord
 }
 
-func markOf(m contact.Mark) markRecord { return markRecord{micros(m.Since), m.Source, micros(m.Asked)} }
+func markOf(m contact.Mark) markRecord {
+	return markRecord{micros(m.Since), m.Source, micros(m.Asked), m.Held}
+}
 
 func (m markRecord) mark() contact.Mark {
-	return contact.Mark{Since: fromMicros(m.Since), Source: m.Source, Asked: fromMicros(m.Asked)}
+	return contact.Mark{Since: fromMicros(m.Since), Source: m.Source, Asked: fromMicros(m.Asked), Held: m.Held}
 }
 
 // packConsents and unpackConsents keep where the person stands with channels and lists.

@@ -67,7 +67,7 @@ func (b *Book) lifts(c *contact.Contact, kept []crm.Identity) (writes []types.Tr
 
 // lifted reports whether a change opens e-mail to somebody who had refused it.
 func lifted(old, next *contact.Contact) bool {
-	return old.Consent.Blocks() && next.Consent == contact.ConsentSubscribed
+	return old.Leaves() != "" && next.Leaves() == ""
 }
 
 // remember lets a write note a suppression in its slot; forget takes it away.
@@ -172,7 +172,7 @@ func (b *Book) Suppressions(ctx context.Context, addresses []string) ([]consent.
 			return nil, err
 		}
 		if lives { // it says all there is to say, and since when
-			s = consent.Suppressed{Reason: c.Leaves(), At: c.Standing(contact.Scope{Channel: contact.ByEmail}).Since, Contact: c.ID}
+			s = consent.Suppressed{Reason: c.Suppressed(), At: c.Standing(contact.Scope{Channel: contact.ByEmail}).Since, Contact: c.ID}
 		}
 		for _, n := range at[ids[i].Slot(b.site.Secret)] {
 			s.Hash = out[n].Hash
@@ -226,6 +226,33 @@ func (b *Book) ListSuppressed(ctx context.Context, limit int, after string) (out
 		}
 	}
 	return out, "", nil
+}
+
+// forget drops from a contact that was just read the newsletter lists that the site
+// has deleted, so that they cost and count nowhere. Whether a list that the book
+// does not know is deleted or new, only the settings tell as they are after that reading;
+// none that is gone comes back.
+func (b *Book) forget(ctx context.Context, c *contact.Contact, now time.Time) error {
+	lists := c.Unknown(b.site.Policy())
+	if len(lists) == 0 {
+		return nil
+	}
+	name := func(list string) string { return string(b.site.ID) + " " + list }
+	if slices.ContainsFunc(lists, func(l string) bool { _, known := b.t.gone.Load(name(l)); return !known }) {
+		s, err := b.t.ByID(ctx, b.site.ID)
+		if crm.CodeOf(err) == crm.NotFound {
+			return nil // it is being removed
+		}
+		if err != nil {
+			return err
+		}
+		lists = c.Unknown(s.Policy())
+		for _, l := range lists {
+			b.t.gone.Store(name(l), true)
+		}
+	}
+	c.Forget(lists, now)
+	return nil
 }
 
 // AtSlot implements consent.Book.

@@ -24,6 +24,7 @@ type Table struct {
 
 	expectNew expectNew
 	touches   sync.WaitGroup // last uses that are being noted
+	gone      sync.Map       // newsletter lists that were found deleted, see Book.forget
 }
 
 // Open makes a table of its name; no request is made.
@@ -172,6 +173,9 @@ func (*lost) Error() string { return "a condition did not hold" }
 // which costs half. A *lost error names the conditions that failed; conflicts
 // with another transaction are tried again here.
 func (t *Table) commit(ctx context.Context, r realm, writes ...types.TransactWriteItem) error {
+	if len(writes) > maxTransaction {
+		return crm.Errorf(crm.TooLarge, "this changes %d things at once, and %d fit; change fewer addresses and ids at once", len(writes), maxTransaction)
+	}
 	ctx = bound(ctx, r)
 	if len(writes) == 1 {
 		return t.commitOne(ctx, writes[0])

@@ -186,8 +186,6 @@ func (b *Book) Evidence(ctx context.Context, id crm.ContactID) ([]timeline.Activ
 		if err != nil {
 			return nil, err
 		}
-		if a.Kind == timeline.Consent {
-			acts = append(acts, a)
-		}
+		acts = append(acts, contact.UnpackProofs(a)...)
 	}
 }

@@ -126,6 +126,22 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
+// The end of a link is kept without the fraction of its second, and is no day the
+// shorter for it.
+func TestASpanIsTheOneThatWasMeant(t *testing.T) {
+	made := time.Date(2026, 11, 22, 12, 0, 0, 999_000_000, time.UTC)
+	for span, want := range map[time.Duration]map[string]string{
+		7 * 24 * time.Hour: {"nl": "7 dagen", "en": "7 days"}, 10 * time.Minute: {"nl": "10 minuten", "en": "10 minutes"},
+	} {
+		for lang, want := range want {
+			m := mail.Message{CreatedAt: made, Values: map[string]string{mail.Until: made.Add(span).Format(time.RFC3339)}}
+			if got := texts(mail.House{}, m, lang)["valid"]; got != want {
+				t.Errorf("%s: %q, want %q", span, got, want)
+			}
+		}
+	}
+}
+
 func TestSpansAreRoundedDown(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		15*time.Minute + 59*time.Second: "15 minutes", time.Minute: "1 minute", time.Hour: "1 hour", 90 * time.Minute: "90 minutes",

@@ -166,7 +166,7 @@ func texts(h mail.House, m mail.Message, lang string) map[string]string {
 		out[mail.By] = words[lang]["by"]
 	}
 	if until, err := time.Parse(time.RFC3339, m.Values[mail.Until]); err == nil {
-		out["valid"] = spell(until.Sub(m.CreatedAt), lang)
+		out["valid"] = spell(until.Sub(m.CreatedAt.Truncate(time.Second)), lang) // as until has no fraction
 	}
 	if m.ReplyTo.Email != "" {
 		out["reply"] = "yes"

@@ -27,7 +27,7 @@ func doubt(pol contact.Policy, s contact.Scope) bool {
 
 // Wish is what a ticked box of a form says of e-mail: the site's lists that the
 // form is for, or, where it names none, all mail. With double opt-in it is
-// pending until the person confirms.
+// pending until the person confirms. Of lists that are all deleted it says nothing.
 func Wish(pol contact.Policy, lists []string, f *contact.Facts) {
 	say := func(s contact.Scope) contact.Consent {
 		if doubt(pol, s) {
@@ -35,14 +35,12 @@ func Wish(pol contact.Policy, lists []string, f *contact.Facts) {
 		}
 		return contact.ConsentSubscribed
 	}
-	known := false
 	for _, id := range lists {
 		if d, ok := pol.List(id); ok && d.Channel == contact.ByEmail {
 			f.Lists = append(f.Lists, contact.Subscription{List: id, Channel: d.Channel, Standing: contact.Standing{State: say(d.Scope())}})
-			known = true
 		}
 	}
-	if !known {
+	if len(lists) == 0 {
 		f.Consent = say(allMail)
 	}
 }
@@ -66,12 +64,12 @@ func Asked(s site.Site, before, after *contact.Contact, f contact.Facts, p conta
 		if st.State == contact.ConsentSubscribed && !after.Consent.Blocks() || f.Email == "" {
 			continue
 		}
-		mailed, _ := after.AskToConfirm(sc, now, p.Source)
+		mailed, asked := after.AskToConfirm(sc, now, p.Source)
 		send = send || mailed
-		if before.Standing(sc).State == st.State { // as it was, so there is no change to prove
-			asked := worded(s, p, sc, p.Language)
-			asked.Note = "asked for; it waits for the person to confirm"
-			acts = append(acts, asked.Entry(contact.ConsentChange{Scope: sc, From: st, To: st}))
+		if was, st := before.Standing(sc), after.Standing(sc); asked && was.State == st.State { // no change that would prove it
+			row := worded(s, p, sc, p.Language)
+			row.Note = "asked for; it waits for the person to confirm"
+			acts = append(acts, row.Entry(contact.ConsentChange{Scope: sc, From: was, To: st}))
 		}
 	}
 	for _, ch := range contact.ConsentChanges(before, after) {
@@ -118,7 +116,8 @@ func confirmMail(s site.Site, c *contact.Contact, base, lang string, now time.Ti
 
 // Subscribe puts a contact on a list, or takes it off, as the site asks for it.
 // With double opt-in, and for who has refused before, the person is asked by mail
-// and it stays pending or refused until they confirm; at most once a day.
+// and it stays pending or refused until they confirm; at most once a day. crm.Conflict
+// where that keeps back a mail that nothing else stands in for.
 func Subscribe(ctx context.Context, b Book, s site.Site, id crm.ContactID, list string, state contact.Consent, by site.Actor, base string, now time.Time) (contact.Contact, error) {
 	var f crm.Faults
 	d, ok := s.Policy().List(list)
@@ -144,7 +143,8 @@ func Subscribe(ctx context.Context, b Book, s site.Site, id crm.ContactID, list 
 			}
 			return rows(s, p, &before, c), nil
 		}
-		refused := c.Standing(d.Scope()).State.Blocks() || c.Standing(contact.Scope{Channel: d.Channel}).State.Blocks()
+		refusal, _ := c.Refused(d.Scope())
+		refused := refusal != ""
 		if !refused && !d.DoubleOptIn {
 			if !c.Settle(d.Scope(), state, contact.Mark{Since: now, Source: p.Source}) {
 				return nil, contact.ErrUnchanged
@@ -160,7 +160,11 @@ func Subscribe(ctx context.Context, b Book, s site.Site, id crm.ContactID, list 
 			return nil, contact.ErrUnchanged
 		}
 		acts := Asked(s, &before, c, contact.Facts{Email: c.Email, Lists: []contact.Subscription{{List: d.ID, Channel: d.Channel}}}, p, base, now)
-		if len(acts) == 0 || before.AskedAt.Equal(c.AskedAt) && len(contact.ConsentChanges(&before, c)) == 0 {
+		if len(acts) == 0 && c.Standing(d.Scope()).Asked.IsZero() {
+			return nil, crm.Errorf(crm.Conflict, "this person was asked by mail at %s and is %s since; one such mail a day goes out, so ask again later, or record a new consent with its evidence (POST …/consent)",
+				c.AskedAt.Format(time.RFC3339), refusal)
+		}
+		if len(acts) == 0 {
 			return nil, contact.ErrUnchanged // asked today
 		}
 		return acts, nil
@@ -176,7 +180,11 @@ func refuses(c *contact.Contact, sc contact.Scope) bool {
 
 func rows(s site.Site, p contact.Proof, before, after *contact.Contact) (acts []timeline.Activity) {
 	for _, ch := range contact.ConsentChanges(before, after) {
-		acts = append(acts, worded(s, p, ch.Scope, p.Language).Entry(ch))
+		row := worded(s, p, ch.Scope, p.Language)
+		if ch.To.Held != "" {
+			row.Note = strings.TrimSpace(row.Note + "\nlifted for a list alone; all other mail stays refused")
+		}
+		acts = append(acts, row.Entry(ch))
 	}
 	return acts
 }
@@ -254,12 +262,10 @@ func Record(ctx context.Context, b Book, s site.Site, id crm.ContactID, g Given,
 	p := contact.Proof{How: by.Source(), Source: by.Source(), By: by.ID, At: now, Text: g.Text, Note: strings.TrimSpace(g.How + "\n" + g.Note)}
 	return b.Change(ctx, id, now, func(c *contact.Contact) ([]timeline.Activity, error) {
 		before := c.Clone()
-		for _, sc := range []contact.Scope{sc, {Channel: sc.Channel}} {
-			if st := c.Standing(sc); g.State == contact.ConsentSubscribed && st.State.Blocks() && !g.At.After(st.Since) {
-				var f crm.Faults
-				f.Add("/at", "this person is %s since %s; only a consent that they gave later lifts that", st.State, st.Since.Format(time.RFC3339))
-				return nil, f.Err()
-			}
+		if refusal, since := c.Refused(sc); g.State == contact.ConsentSubscribed && refusal != "" && !g.At.After(since) {
+			var f crm.Faults
+			f.Add("/at", "this person is %s since %s; only a consent that they gave later lifts that", refusal, since.Format(time.RFC3339))
+			return nil, f.Err()
 		}
 		if g.State == contact.ConsentUnsubscribed && refuses(c, sc) {
 			return nil, contact.ErrUnchanged
@@ -278,6 +284,7 @@ type Outcome struct {
 	Purpose Purpose
 	Lists   []string // names; none: all mail
 	Done    bool     // it is so: confirmed, or left
+	Already bool     // it was so before
 	Over    bool     // the link has ended, or there is nothing to confirm any more
 }
 
@@ -290,6 +297,7 @@ func Look(ctx context.Context, b Book, s site.Site, t Token, now time.Time) (Out
 	case crm.CodeOf(err) == crm.NotFound:
 		o.Over = t.Purpose == ToConfirm
 		o.Done = !o.Over // whoever is not known gets no mail
+		o.Already = o.Done
 		return o, nil
 	case err != nil:
 		return o, err
@@ -300,28 +308,52 @@ func Look(ctx context.Context, b Book, s site.Site, t Token, now time.Time) (Out
 			o.Lists, sc = []string{d.Name}, d.Scope()
 		}
 		o.Done = c.Standing(sc).State.Blocks()
+		o.Already = o.Done
 		return o, nil
 	}
 	scopes := t.confirms(s, &c, now)
+	if len(scopes) == 0 {
+		scopes = t.confirmed(s, &c, now)
+		o.Done, o.Over, o.Already = len(scopes) > 0, len(scopes) == 0, len(scopes) > 0
+	}
 	for _, sc := range scopes {
 		if d, ok := s.Policy().List(sc.List); ok && sc.List != "" {
 			o.Lists = append(o.Lists, d.Name)
 		}
 	}
-	o.Over = len(scopes) == 0
-	o.Done = o.Over && c.Consent == contact.ConsentSubscribed && !now.After(t.At.Add(ConfirmFor))
 	return o, nil
 }
 
-// confirms is what a link may confirm: what is awaited of the person.
+// confirms is what a link may confirm: what is awaited of the person, who has not
+// refused it since the mail was made.
 func (t Token) confirms(s site.Site, c *contact.Contact, now time.Time) []contact.Scope {
 	if t.Purpose != ToConfirm || now.After(t.At.Add(ConfirmFor)) {
 		return nil
 	}
 	return slices.DeleteFunc(c.Awaited(), func(sc contact.Scope) bool {
 		_, ok := s.Policy().List(sc.List)
-		return sc.List != "" && !ok
+		_, since := c.Refused(sc)
+		return sc.List != "" && !ok || since.Truncate(time.Second).After(t.At) // t.At has no fraction
 	})
+}
+
+// confirmed is what the person confirmed by a link since the mail was made.
+func (t Token) confirmed(s site.Site, c *contact.Contact, now time.Time) (scopes []contact.Scope) {
+	if t.Purpose != ToConfirm || now.After(t.At.Add(ConfirmFor)) {
+		return nil
+	}
+	all := []contact.Scope{allMail}
+	for _, d := range s.Lists {
+		if d.Channel == contact.ByEmail {
+			all = append(all, d.Scope())
+		}
+	}
+	for _, sc := range all {
+		if st := c.Standing(sc); st.State == contact.ConsentSubscribed && st.Source == "link" && !st.Since.Before(t.At) {
+			scopes = append(scopes, sc)
+		}
+	}
+	return scopes
 }
 
 // Act does what a link is for: it is the person's own act. how is "link", or
@@ -376,13 +408,31 @@ func Feedback(ctx context.Context, b Book, address string, why contact.Suppressi
 		return crm.Errorf(crm.Invalid, "a report is bounced or complained")
 	}
 	return refuse(ctx, b, address, why, at, now, func(c *contact.Contact) (contact.Proof, bool) {
-		to := contact.Strictest(c.Consent, why.Consent())
-		if to == c.Consent || at.Before(c.ConsentMark.Since) && c.Consent == contact.ConsentSubscribed {
+		refusal, _ := c.Refused(allMail)
+		to := contact.Strictest(contact.Strictest(c.Consent, refusal), why.Consent())
+		if to == c.Consent || at.Before(lastYes(c)) {
 			return contact.Proof{}, false
 		}
 		c.Settle(allMail, to, contact.Mark{Since: at, Source: "provider"})
 		return contact.Proof{How: "provider", Source: "provider", At: now, Address: address, Note: ref}, true
 	})
+}
+
+// lastYes is when the person last subscribed to mail that they still take. A report of
+// before that speaks of what they have answered since.
+func lastYes(c *contact.Contact) (last time.Time) {
+	scopes := []contact.Scope{allMail}
+	for _, l := range c.Subscriptions {
+		if l.Channel == contact.ByEmail {
+			scopes = append(scopes, contact.Scope{Channel: l.Channel, List: l.List})
+		}
+	}
+	for _, sc := range scopes {
+		if st := c.Standing(sc); st.State == contact.ConsentSubscribed && !st.Mark.Since.IsZero() && st.Since.After(last) {
+			last = st.Since
+		}
+	}
+	return last
 }
 
 // refuse stops mail to an address: whoever has it is changed by the rule, which

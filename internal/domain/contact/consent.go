@@ -65,6 +65,10 @@ type Mark struct {
 	Since  time.Time
 	Source string    // see Origin; also "link", "one-click", "provider", "suppression"
 	Asked  time.Time // since when a confirmation by the person is awaited; zero: none is
+	// Held, of a channel that may be written to, is the refusal of it that one list
+	// alone has lifted: no source raises the channel above it nor adds another
+	// list, and it stands again when no list is left.
+	Held Consent
 }
 
 // Standing is a consent with its mark.
@@ -177,59 +181,137 @@ func (c *Contact) stand(s Scope, st Standing) {
 	}
 }
 
+// Refused is since when and with which refusal the person takes no mail in a scope:
+// its own, or that of its channel; "" if they have refused nothing there.
+func (c *Contact) Refused(s Scope) (refusal Consent, since time.Time) {
+	add := func(r Consent, at time.Time) {
+		if r.Blocks() {
+			refusal = Strictest(refusal, r)
+			if at.After(since) {
+				since = at
+			}
+		}
+	}
+	st, whole := c.Standing(s), c.Standing(Scope{Channel: s.Channel})
+	add(st.State, st.Since)
+	add(whole.State, whole.Since)
+	if s.List == "" || st.State != ConsentSubscribed {
+		add(whole.Held, whole.Since)
+	}
+	return refusal, since
+}
+
 // hear is what a source says of a consent: the strictest stays, in any order. A
-// refusal of the channel is one of all its lists; a list brings its channel along.
+// refusal of the channel is one of all its lists; a yes to a list is none to the channel.
 func (c *Contact) hear(s Scope, said Consent, m Mark) (changed bool) {
-	if said.rank() <= 0 { // nothing, or that nobody was asked
+	if said.rank() <= c.Standing(s).State.rank() && !(s.List == "" && said.Blocks()) { // nothing, or nothing new
 		return false
 	}
-	if s.List != "" {
-		whole := Scope{Channel: s.Channel}
-		if !said.Blocks() {
-			changed = c.hear(whole, said, m)
+	if refusal, _ := c.Refused(s); refusal != "" {
+		if s.List == "" && !said.Blocks() {
+			return false
 		}
-		if st := c.Standing(whole).State; st.Blocks() {
-			said = Strictest(said, st)
-		}
+		said = Strictest(said, refusal)
 	}
 	if c.Standing(s).State.rank() < said.rank() {
 		c.stand(s, Standing{said, m})
 		changed = true
 	}
 	if s.List == "" && said.Blocks() {
-		for _, l := range c.Subscriptions {
+		for _, l := range slices.Clone(c.Subscriptions) {
 			if l.Channel == s.Channel && l.State.rank() < said.rank() {
 				c.stand(Scope{l.Channel, l.List}, Standing{said, m})
 				changed = true
 			}
 		}
 	}
-	return changed
+	return c.release(s.Channel, m) || changed
 }
 
 // Settle sets a consent by the person's own act, or by one that is recorded with
-// its evidence: it may lift a refusal. Leaving a channel leaves all of its lists; joining
-// a list opens its channel, and the lists that were left stay left.
+// its evidence: it may lift a refusal. Leaving a channel leaves all of its lists. Joining
+// a list lifts a refusal of its channel as far as that list needs it: all other mail
+// stays refused (Held), and who leaves the last of the lists has refused all again.
+// A bounce is no wish, so whoever answers has lifted it.
 func (c *Contact) Settle(s Scope, to Consent, m Mark) (changed bool) {
-	set := func(s Scope) {
+	set := func(s Scope, to Consent, m Mark) {
 		if st := c.Standing(s); st.State != to || !st.Asked.IsZero() {
 			changed = changed || st.State != to
 			c.stand(s, Standing{to, m})
 		}
 	}
-	set(s)
+	set(s, to, m)
 	whole := Scope{Channel: s.Channel}
-	switch {
+	switch was := c.Standing(whole).State; {
 	case s.List == "" && to.Blocks():
 		for _, l := range slices.Clone(c.Subscriptions) {
 			if l.Channel == s.Channel && l.State.rank() < to.rank() {
-				set(Scope{l.Channel, l.List})
+				set(Scope{l.Channel, l.List}, to, m)
 			}
 		}
-	case s.List != "" && to == ConsentSubscribed:
-		set(whole)
+	case s.List != "" && to == ConsentSubscribed && was.Blocks():
+		lift := m
+		if was != ConsentBounced {
+			lift.Held = was
+		}
+		set(whole, ConsentNever, lift)
 	}
-	return changed
+	return c.release(s.Channel, m) || changed
+}
+
+// release lets a refusal stand again that was lifted for lists, once none is left.
+func (c *Contact) release(ch Channel, m Mark) bool {
+	whole := Scope{Channel: ch}
+	held := c.Standing(whole).Held
+	if held == "" || slices.ContainsFunc(c.Subscriptions, func(l Subscription) bool { return l.Channel == ch && l.State == ConsentSubscribed }) {
+		return false
+	}
+	c.stand(whole, Standing{held, Mark{Since: m.Since, Source: m.Source}})
+	return true
+}
+
+// hold takes over from another contact a refusal that lists alone have lifted: of
+// this one's lists those stay that the other is subscribed to as well.
+func (c *Contact) hold(ch Channel, other *Contact) (changed bool) {
+	whole := Scope{Channel: ch}
+	mine, theirs := c.Standing(whole), other.Standing(whole)
+	if theirs.Held == "" || mine.State.Blocks() {
+		return false
+	}
+	if held := Strictest(mine.Held, theirs.Held); held != mine.Held {
+		if mine.Held == "" {
+			mine = theirs
+		}
+		mine.Held, changed = held, true
+		c.stand(whole, mine)
+	}
+	for _, l := range slices.Clone(c.Subscriptions) {
+		s := Scope{l.Channel, l.List}
+		if l.Channel == ch && !l.State.Blocks() && other.Standing(s).State != ConsentSubscribed {
+			c.stand(s, Standing{theirs.Held, Mark{Since: theirs.Since, Source: theirs.Source}})
+			changed = true
+		}
+	}
+	return c.release(ch, theirs.Mark) || changed
+}
+
+// Unknown are the lists of the contact that a site does not have.
+func (c *Contact) Unknown(p Policy) (lists []string) {
+	for _, l := range c.Subscriptions {
+		if _, ok := p.List(l.List); !ok {
+			lists = append(lists, l.List)
+		}
+	}
+	return lists
+}
+
+// Forget drops lists that the site has deleted. What was said of them stays in the
+// evidence.
+func (c *Contact) Forget(lists []string, now time.Time) {
+	c.Subscriptions = slices.DeleteFunc(slices.Clone(c.Subscriptions), func(l Subscription) bool { return slices.Contains(lists, l.List) })
+	for _, ch := range ConsentChannels {
+		c.release(ch, Mark{Since: now, Source: "list"})
+	}
 }
 
 // askEvery is how seldom a person is asked by mail to confirm: once a day,
@@ -238,27 +320,49 @@ const askEvery = 24 * time.Hour
 
 // AskToConfirm notes that somebody gave this person's address for a scope. The person
 // alone can say whether they did: until they confirm, who has refused stays so, and anybody
-// else is pending. mail reports whether a request to confirm may go out now.
+// else is pending. mail reports whether a request to confirm may go out now: once a day, and
+// once more after each act of the person's own, as nobody else can cause those. Where none
+// goes, and the last one is older than the refusal, nothing is awaited.
 func (c *Contact) AskToConfirm(s Scope, now time.Time, source string) (mail, changed bool) {
 	st := c.Standing(s)
-	whole := c.Standing(Scope{Channel: s.Channel})
-	if st.State == ConsentSubscribed && !whole.State.Blocks() {
+	refusal, since := c.Refused(s)
+	if st.State == ConsentSubscribed && refusal == "" {
 		return false, false
 	}
-	if st.Asked.IsZero() || now.Sub(st.Asked) >= askEvery {
+	mail = c.Email != "" && (c.AskedAt.IsZero() || now.Sub(c.AskedAt) >= askEvery || c.acted().After(c.AskedAt))
+	if !mail && refusal != "" && since.After(c.AskedAt) {
+		return false, false
+	}
+	if st.Asked.IsZero() || mail {
 		if st.State.rank() < ConsentPending.rank() {
 			st.State, st.Since, st.Source = ConsentPending, now, source
-			if whole.State.Blocks() {
-				st.State = whole.State
+			if refusal != "" && s.List != "" {
+				st.State, st.Since = refusal, since
 			}
 		}
 		st.Asked, changed = now, true
 		c.stand(s, st)
 	}
-	if mail = c.Email != "" && (c.AskedAt.IsZero() || now.Sub(c.AskedAt) >= askEvery); mail {
+	if mail {
 		c.AskedAt, changed = now, true
 	}
 	return mail, changed
+}
+
+// acted is when the person last did something with a link of a mail.
+func (c *Contact) acted() (last time.Time) {
+	see := func(m Mark) {
+		if (m.Source == "link" || m.Source == "one-click") && m.Since.After(last) {
+			last = m.Since
+		}
+	}
+	see(c.ConsentMark)
+	for _, l := range c.Subscriptions {
+		if l.Channel == ByEmail {
+			see(l.Mark)
+		}
+	}
+	return last
 }
 
 // Awaited are the scopes of e-mail that wait for the person to confirm.
@@ -275,11 +379,12 @@ func (c *Contact) Awaited() []Scope {
 	return out
 }
 
-// Subscribed are the ids of the lists that may be sent to this contact.
+// Subscribed are the ids of the lists that may be sent to this contact: those that
+// they are subscribed to, of a channel that they have not refused since.
 func (c *Contact) Subscribed() []string {
 	var out []string
 	for _, s := range c.Subscriptions {
-		if s.State == ConsentSubscribed && c.Standing(Scope{Channel: s.Channel}).State == ConsentSubscribed {
+		if s.State == ConsentSubscribed && !c.Standing(Scope{Channel: s.Channel}).State.Blocks() {
 			out = append(out, s.List)
 		}
 	}
@@ -295,6 +400,9 @@ func (c *Contact) JoinConsents(other *Contact) (changed bool) {
 	}
 	for _, s := range other.Subscriptions {
 		changed = c.hear(Scope{s.Channel, s.List}, s.State, s.Mark) || changed
+	}
+	for _, ch := range ConsentChannels {
+		changed = c.hold(ch, other) || changed
 	}
 	if other.AskedAt.After(c.AskedAt) {
 		c.AskedAt = other.AskedAt
@@ -360,10 +468,18 @@ func (c *Contact) Suppress(s Suppression, now time.Time) (changed bool) {
 	return s != "" && c.hear(Scope{Channel: ByEmail}, s.Consent(), Mark{Since: now, Source: "suppression"})
 }
 
+// Suppressed is why the contact takes no marketing mail; "" if it may be sent some.
+func (c *Contact) Suppressed() Suppression { return suppressionOf(c.Consent) }
+
 // Leaves is the suppression that the contact's addresses keep when it lets go of
-// them; "" for none.
+// them, "" for none: with its lists goes what they alone had lifted.
 func (c *Contact) Leaves() Suppression {
-	switch c.Consent {
+	refusal, _ := c.Refused(Scope{Channel: ByEmail})
+	return suppressionOf(refusal)
+}
+
+func suppressionOf(c Consent) Suppression {
+	switch c {
 	case ConsentBounced:
 		return SuppressedBounced
 	case ConsentUnsubscribed:
@@ -468,7 +584,113 @@ func WithProof(old, next *Contact, acts []timeline.Activity) []timeline.Activity
 			acts = append(acts[:len(acts):len(acts)], p.Entry(ch))
 		}
 	}
+	return PackProofs(acts, maxProofs)
+}
+
+// Rows are the rows of evidence of all that differs between two states of a contact,
+// lists that only the old one stands with too.
+func (p Proof) Rows(old, next *Contact) (acts []timeline.Activity) {
+	all := next.Clone()
+	for _, l := range old.Subscriptions {
+		if all.subscription(l.List) < 0 {
+			all.stand(Scope{l.Channel, l.List}, Standing{State: ConsentNever})
+		}
+	}
+	for _, ch := range ConsentChanges(old, &all) {
+		if p.Address = ""; ch.Channel == ByEmail {
+			p.Address = next.Email
+		}
+		acts = append(acts, p.Entry(ch))
+	}
 	return acts
+}
+
+// maxProofs is how many rows of evidence a change leaves at most, as a transaction
+// takes only so many.
+const maxProofs = 5
+
+// PackProofs puts the rows of evidence of one change together where there are more
+// than most of them: the values of the second and later ones stand under their number.
+func PackProofs(acts []timeline.Activity, most int) []timeline.Activity {
+	rows := 0
+	for _, a := range acts {
+		if a.Kind == timeline.Consent {
+			rows++
+		}
+	}
+	if rows <= most {
+		return acts
+	}
+	type origin struct{ source, by string }
+	at, held := map[origin]int{}, map[origin]int{}
+	var out []timeline.Activity
+	for _, a := range acts {
+		from := origin{a.Source, a.By}
+		i, ok := at[from]
+		switch {
+		case a.Kind != timeline.Consent:
+			out = append(out, a)
+		case !ok || a.Mail != nil && out[i].Mail != nil:
+			at[from], held[from] = len(out), 1
+			a.Values = slices.Clone(a.Values)
+			out = append(out, a)
+		default:
+			held[from]++
+			out[i].Values = numbered(out[i].Values, held[from], a)
+			if a.Mail != nil {
+				out[i].Mail = a.Mail
+			}
+		}
+	}
+	return out
+}
+
+// WithRows puts rows of evidence into the entry of what caused them all.
+func WithRows(a timeline.Activity, rows []timeline.Activity) timeline.Activity {
+	a.Values = slices.Clone(a.Values)
+	for i, r := range rows {
+		a.Values = numbered(a.Values, i+1, r)
+	}
+	return a
+}
+
+func numbered(values []timeline.Value, n int, row timeline.Activity) []timeline.Value {
+	for _, v := range row.Values {
+		values = append(values, timeline.Value{Name: strconv.Itoa(n) + "." + v.Name, Text: v.Text})
+	}
+	return values
+}
+
+// UnpackProofs gives the rows of evidence that an entry holds, each as it was before it
+// was put there; all but its own have ids of their own.
+func UnpackProofs(a timeline.Activity) (rows []timeline.Activity) {
+	if a.Kind != timeline.Consent && a.Kind != timeline.Unmerge {
+		return nil
+	}
+	last := 0
+	add := func(n int, v timeline.Value) {
+		if n != last {
+			r := timeline.Activity{ID: a.ID, At: a.At, Kind: timeline.Consent, Source: a.Source, By: a.By}
+			if n > 1 || a.Kind != timeline.Consent {
+				r.ID += "_" + strconv.Itoa(n)
+			}
+			rows, last = append(rows, r), n
+		}
+		i := len(rows) - 1
+		rows[i].Values = append(rows[i].Values, v)
+		if v.Name == "list" {
+			rows[i].Ref = v.Text
+		}
+	}
+	for _, v := range a.Values {
+		number, name, ok := strings.Cut(v.Name, ".")
+		if n, err := strconv.Atoi(number); ok && err == nil {
+			add(n, timeline.Value{Name: name, Text: v.Text})
+		} else if a.Kind == timeline.Consent {
+			add(1, v)
+		}
+	}
+	return rows
 }
 
 func proves(a timeline.Activity, ch ConsentChange) bool {
@@ -479,7 +701,7 @@ func proves(a timeline.Activity, ch ConsentChange) bool {
 func howOf(source string) string {
 	kind, _, _ := strings.Cut(source, ":")
 	switch kind {
-	case "form", "import", "api", "member", "link", "one-click", "provider", "suppression", "merge":
+	case "form", "import", "api", "member", "link", "one-click", "provider", "suppression", "merge", "unmerge", "list":
 		return kind
 	case "":
 		return "unknown"
@@ -489,10 +711,10 @@ func howOf(source string) string {
 
 // refuseLift is the answer to a plain change that would lift a refusal.
 func (c *Contact) refuseLift(to Consent, faults *crm.Faults) bool {
-	st := c.Standing(Scope{Channel: ByEmail})
-	if !st.State.Blocks() || to.rank() >= st.State.rank() {
+	refusal, _ := c.Refused(Scope{Channel: ByEmail})
+	if refusal == "" || to == c.Consent || to.rank() >= refusal.rank() {
 		return false
 	}
-	faults.Add("/consent", "this person is %s; only they can lift that. Ask them to confirm (POST …/subscriptions), or record a new consent with its evidence: how, when and the text they agreed to (POST …/consent)", st.State)
+	faults.Add("/consent", "this person is %s; only they can lift that. Ask them to confirm (POST …/subscriptions), or record a new consent with its evidence: how, when and the text they agreed to (POST …/consent)", refusal)
 	return true
 }

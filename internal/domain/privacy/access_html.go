@@ -237,7 +237,7 @@ var accessWords = map[string][2]string{
 	"consent": {"Toestemming voor e-mail", "Consent to e-mail"}, "consent_mark": {"Sinds wanneer en waardoor", "Since when and why"},
 	"channels": {"Andere kanalen", "Other channels"}, "subscriptions": {"Nieuwsbrieven", "Newsletters"}, "list": {"Lijst", "List"},
 	"list_name": {"Naam van de lijst", "Name of the list"}, "channel": {"Kanaal", "Channel"}, "since": {"Sinds", "Since"}, "source": {"Bron", "Source"},
-	"asked_at": {"Bevestiging gevraagd op", "Asked to confirm at"}, "orders_count": {"Aantal bestellingen", "Number of orders"}, "revenue": {"Omzet", "Revenue"},
+	"asked_at": {"Bevestiging gevraagd op", "Asked to confirm at"}, "held": {"Geen andere mail dan van de lijsten, want", "No mail but of the lists, as"}, "orders_count": {"Aantal bestellingen", "Number of orders"}, "revenue": {"Omzet", "Revenue"},
 	"total": {"Totaal", "Total"}, "first_order_at": {"Eerste bestelling", "First order"}, "last_order_at": {"Laatste bestelling", "Last order"},
 	"open_requests": {"Open verzoeken", "Open requests"}, "origin": {"Herkomst", "Origin"}, "campaign": {"Campagne", "Campaign"},
 	"referrer": {"Vorige pagina", "Page before"}, "landing_page": {"Eerste pagina", "First page"}, "device": {"Apparaat", "Device"}, "medium": {"Medium", "Medium"},

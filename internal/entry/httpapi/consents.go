@@ -111,8 +111,9 @@ func addConsents(api huma.API, h contactsAPI) {
 		OperationID: "subscribe-contact", Method: http.MethodPost, Path: "/v1/contacts/{id}/subscriptions", Tags: tags,
 		Summary: "Put a contact on a newsletter list, or take it off",
 		Description: "With double opt-in, and for somebody who has refused mail before, the person is asked by mail to confirm and is subscribed " +
-			"once they do; they are asked at most once a day. Taking off works at once.",
-		Errors: []int{http.StatusNotFound},
+			"once they do; they are asked at most once a day, and once more after each time that they used a link. Taking off works at once. " +
+			"409: they were asked today and were taken off since, so no mail goes yet.",
+		Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, h.subscribe)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-suppressions", Method: http.MethodGet, Path: "/v1/suppressions", Tags: tags,
@@ -122,7 +123,8 @@ func addConsents(api huma.API, h contactsAPI) {
 	}, h.listSuppressions)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "check-suppressions", Method: http.MethodPost, Path: "/v1/suppressions/check", Tags: tags,
-		Summary: "Which of these addresses take no marketing mail", Description: "Up to 100 addresses; the answers are in their order.",
+		Summary: "Which of these addresses take no marketing mail", Description: "Up to 100 addresses; the answers are in their order. One without a reason is not suppressed, or not any more: " +
+			"a contact that has it may be sent what it is subscribed to.",
 	}, h.checkSuppressions)
 	operation(api, site.ContactsWrite, huma.Operation{
 		OperationID: "add-suppressions", Method: http.MethodPost, Path: "/v1/suppressions", Tags: tags,
@@ -176,10 +178,11 @@ type standingJSON struct {
 	Since   *time.Time      `json:"since,omitempty"`
 	Source  string          `json:"source,omitempty" doc:"What said so: form:<id>, import:<job>, api, member, link, one-click, provider …" example:"link"`
 	AskedAt *time.Time      `json:"asked_at,omitempty" doc:"Since when a confirmation by the person is awaited"`
+	Held    contact.Consent `json:"held,omitempty" doc:"Of a channel: the refusal that a list alone has lifted. All other mail stays refused, and it stands again when no list is left"`
 }
 
 func standing(s contact.Standing) standingJSON {
-	return standingJSON{s.State, when(s.Since), s.Source, when(s.Asked)}
+	return standingJSON{s.State, when(s.Since), s.Source, when(s.Asked), s.Held}
 }
 
 type subscriptionJSON struct {
@@ -206,7 +209,7 @@ type evidenceJSON struct {
 	From        contact.Consent `json:"from" example:"pending"`
 	To          contact.Consent `json:"to" example:"subscribed"`
 	Since       string          `json:"since,omitempty" doc:"When it was given"`
-	How         string          `json:"how" doc:"form, order, import, api, member, link, one-click, provider, suppression or merge" example:"link"`
+	How         string          `json:"how" doc:"form, order, import, api, member, link, one-click, provider, suppression, merge, unmerge or list (the last one was deleted)" example:"link"`
 	Source      string          `json:"source,omitempty" example:"form:demo-contact"`
 	By          string          `json:"by,omitempty" doc:"The member or API key that did it" example:"key_7f3a"`
 	Address     string          `json:"address,omitempty" doc:"The address or number that was used" example:"emma@voorbeeld.example"`

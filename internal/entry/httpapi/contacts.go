@@ -133,7 +133,9 @@ type contactJSON struct {
 	StatusManual     bool               `json:"status_manual" doc:"Given by hand: the automation leaves it until it is given back with \"status\": null"`
 	Tags             []string           `json:"tags" nullable:"false" example:"[\"newsletter\"]"`
 	Group            string             `json:"group" doc:"The id of the customer group; empty for none" example:"gr_01k2abcdefghjkmnpqrstvwxyz"`
-	Consent          contact.Consent    `json:"consent" doc:"To e-mail: never, pending, subscribed, bounced, unsubscribed or complained" example:"subscribed"`
+	Consent          contact.Consent    `json:"consent" doc:"To all e-mail of the site: never, pending, subscribed, bounced, unsubscribed or complained. A newsletter list has a state of its own" example:"subscribed"`
+	ConsentSince     *time.Time         `json:"consent_since,omitempty" doc:"Since when it is so"`
+	ConsentSource    string             `json:"consent_source,omitempty" doc:"What said so: form:<id>, import:<job>, api, member, link, one-click, provider; suppression: the address took no mail before this contact had it" example:"link"`
 	Subscriptions    []subscriptionJSON `json:"subscriptions" nullable:"false" doc:"Where they stand with newsletter lists"`
 	ExternalIDs      []string           `json:"external_ids" nullable:"false" doc:"Ids in other systems, source:id"`
 	OrdersCount      int                `json:"orders_count" doc:"Orders that count: not cancelled, failed, draft or test" example:"2"`
@@ -324,14 +326,16 @@ func (h contactsAPI) list(ctx context.Context, c caller, in *listInput) (*listAn
 		return nil, err
 	}
 	out := &listAnswer{}
-	out.Body.Contacts = rowsJSON(rows)
+	out.Body.Contacts = rowsJSON(rows, c.site.Policy())
 	out.Body.NextCursor = c.site.SealCursor("contacts", next)
 	return out, nil
 }
 
-func rowsJSON(rows []contact.Row) []rowJSON {
+// rowsJSON tells of the lists that the site still has.
+func rowsJSON(rows []contact.Row, pol contact.Policy) []rowJSON {
 	out := make([]rowJSON, len(rows))
 	for i, r := range rows {
+		r.Lists = slices.DeleteFunc(r.Lists, func(id string) bool { _, ok := pol.List(id); return !ok })
 		out[i] = rowJSON{r.ID, r.Version, r.Email, r.FirstName, r.LastName, r.Company, r.Phone, r.Status, list(r.Tags), r.Group,
 			r.Consent, list(r.Lists), r.Orders, r.City, r.Postcode, r.Country, r.Language, r.CreatedAt, r.UpdatedAt}
 	}
@@ -463,6 +467,8 @@ func answer(c contact.Contact, pol contact.Policy) *contactAnswer {
 		OrdersCount: c.Figures.Orders, Revenue: []moneyJSON{}, FirstOrderAt: when(c.Figures.FirstAt), LastOrderAt: when(c.Figures.LastAt),
 		Origin: originOf(c.Origin), Merged: list(c.Merged), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
+	mark := c.Standing(contact.Scope{Channel: contact.ByEmail})
+	j.ConsentSince, j.ConsentSource = when(mark.Since), mark.Source
 	for cur, n := range c.Figures.Revenue {
 		j.Revenue = append(j.Revenue, moneyJSON{n, cur})
 	}

@@ -67,6 +67,7 @@ var words = map[string][2]string{ // en, nl
 	"confirm ask":       {"Is that right? Then confirm it here. If it was not you, close this page: nothing is sent to you.", "Klopt dat? Bevestig het dan hier. Was jij het niet, sluit dan deze pagina: je krijgt niets."},
 	"confirm do":        {"Yes, I confirm", "Ja, ik bevestig"},
 	"confirm done":      {"Your subscription is confirmed", "Je aanmelding is bevestigd"},
+	"confirm already":   {"Your subscription was already confirmed", "Je aanmelding was al bevestigd"},
 	"confirm over":      {"There is nothing to confirm here any more: the link is older than seven days, or you have left since. Ask for it again where you signed up.", "Hier is niets meer te bevestigen: de link is ouder dan zeven dagen, of je hebt je daarna afgemeld. Meld je opnieuw aan waar je dat eerder deed."},
 	"unsubscribe title": {"Unsubscribe", "Afmelden"},
 	"unsubscribe text":  {"Do you no longer want mail from", "Wil je geen mail meer van"},
@@ -132,7 +133,7 @@ func parsePages() *template.Template {
 
 {{define "link"}}{{template "head" .}}
 {{$confirm := eq .Purpose "confirm"}}{{$title := say .Lang "unsubscribe title"}}{{if $confirm}}{{$title = say .Lang "confirm title"}}{{end}}
-{{if .Done}}{{$title = say .Lang "unsubscribe done"}}{{if $confirm}}{{$title = say .Lang "confirm done"}}{{end}}{{end}}
+{{if .Done}}{{$title = say .Lang "unsubscribe done"}}{{if $confirm}}{{$title = say .Lang "confirm done"}}{{if .Already}}{{$title = say .Lang "confirm already"}}{{end}}{{end}}{{end}}
 <title>{{$title}}{{with .Site}} – {{.}}{{end}}</title>
 <main>
 <h1>{{$title}}</h1>

@@ -324,7 +324,7 @@ func (h contactsAPI) listMembers(ctx context.Context, c caller, in *membersInput
 		next = strconv.Itoa(shard) + " " + string(past)
 	}
 	out := &listAnswer{}
-	out.Body.Contacts = rowsJSON(rows)
+	out.Body.Contacts = rowsJSON(rows, c.site.Policy())
 	out.Body.NextCursor = c.site.SealCursor(list, next)
 	return out, nil
 }
