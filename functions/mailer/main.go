@@ -38,7 +38,7 @@ func build(_ context.Context, getenv func(string) string) (worker.Mailer, error)
 	if err != nil {
 		return worker.Mailer{}, fmt.Errorf("DEAD_LETTERS_URL: %w", err)
 	}
-	sender, err := mailer.Open(cfg, getenv("MAIL_FROM"), getenv("CONFIGURATION_SET"), time.Now)
+	sender, err := mailer.Open(awscfg.Mail(cfg, getenv), getenv("MAIL_FROM"), getenv("CONFIGURATION_SET"), time.Now)
 	if err != nil {
 		return worker.Mailer{}, err
 	}

@@ -17,8 +17,9 @@ import (
 )
 
 // Load reads region, credentials and, for local services, endpoints:
-// AWS_ENDPOINT_URL is for all of them, AWS_ENDPOINT_URL_DYNAMODB for the table
-// where that is kept elsewhere (see Dynamo).
+// AWS_ENDPOINT_URL is for all of them, AWS_ENDPOINT_URL_DYNAMODB and
+// AWS_ENDPOINT_URL_SESV2 for the table and the mail service where those are
+// elsewhere (see Dynamo and Mail).
 func Load(getenv func(string) string) aws.Config {
 	cfg := aws.Config{Region: getenv("AWS_REGION")}
 	if cfg.Region == "" {
@@ -49,7 +50,16 @@ func Load(getenv func(string) string) aws.Config {
 
 // Dynamo is the configuration for the table.
 func Dynamo(cfg aws.Config, getenv func(string) string) aws.Config {
-	if url := getenv("AWS_ENDPOINT_URL_DYNAMODB"); url != "" {
+	return at(cfg, getenv("AWS_ENDPOINT_URL_DYNAMODB"))
+}
+
+// Mail is the configuration for the mail service.
+func Mail(cfg aws.Config, getenv func(string) string) aws.Config {
+	return at(cfg, getenv("AWS_ENDPOINT_URL_SESV2"))
+}
+
+func at(cfg aws.Config, url string) aws.Config {
+	if url != "" {
 		cfg.BaseEndpoint = &url
 	}
 	return cfg

@@ -15,6 +15,7 @@ type Deployment struct {
 	Stack     *Stack
 	Gateway   *Gateway
 	Stream    *Stream
+	Mailbox   *Mailbox
 	log       *os.File
 }
 
@@ -31,7 +32,13 @@ func Up(ctx context.Context, root, logs string, port int, say func(string, ...an
 	if d.DynamoDB, err = StartDynamoDB(ctx, root, filepath.Join(logs, "dynamodb.log")); err != nil {
 		return nil, err
 	}
-	if d.MiniStack, err = StartMiniStack(ctx, root, d.DynamoDB.Endpoint, filepath.Join(logs, "ministack.log")); err != nil {
+	if d.Mailbox, err = StartMailbox(); err != nil {
+		return nil, err
+	}
+	if d.MiniStack, err = StartMiniStack(ctx, root, d.DynamoDB.Endpoint, d.Mailbox.URL, filepath.Join(logs, "ministack.log")); err != nil {
+		return nil, err
+	}
+	if err = d.Mailbox.HandsTo(d.MiniStack.Endpoint); err != nil {
 		return nil, err
 	}
 	l, err := Listen(port)
@@ -52,7 +59,7 @@ func Up(ctx context.Context, root, logs string, port int, say func(string, ...an
 	if d.Stream, err = StartStream(d.Stack, d.log); err != nil {
 		return nil, err
 	}
-	d.Gateway, err = StartGateway(d.Stack, l)
+	d.Gateway, err = StartGateway(d.Stack, d.Mailbox, l)
 	return d, err
 }
 
@@ -66,6 +73,9 @@ func (d *Deployment) Close() {
 	}
 	if d.log != nil {
 		d.log.Close()
+	}
+	if d.Mailbox != nil {
+		defer d.Mailbox.Close() // after those who send
 	}
 	var all sync.WaitGroup
 	if d.MiniStack != nil {

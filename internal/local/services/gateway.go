@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -31,7 +32,7 @@ func Listen(port int) (net.Listener, error) {
 }
 
 // StartGateway serves the deployed API on a listener.
-func StartGateway(s *Stack, l net.Listener) (*Gateway, error) {
+func StartGateway(s *Stack, mails *Mailbox, l net.Listener) (*Gateway, error) {
 	to, err := url.Parse(s.Endpoint)
 	if err != nil {
 		return nil, err
@@ -52,8 +53,8 @@ func StartGateway(s *Stack, l net.Listener) (*Gateway, error) {
 			_, _ = w.Write([]byte(`{"message":"Request Entity Too Large"}`))
 			return
 		}
-		if r.Method == http.MethodGet && r.URL.Path == MailPath {
-			s.showMail(w, r)
+		if r.Method == http.MethodGet && (r.URL.Path == MailPath || strings.HasPrefix(r.URL.Path, MailPath+"/")) {
+			mails.ServeHTTP(w, r)
 			return
 		}
 		if r.Method == http.MethodOptions && s.preflight(w, r) {

@@ -188,8 +188,8 @@ type MiniStack struct {
 }
 
 // StartMiniStack starts MiniStack on a free port. Functions that it runs find
-// their table at the given DynamoDB endpoint.
-func StartMiniStack(ctx context.Context, root, dynamo, log string) (*MiniStack, error) {
+// their table and the mail service at the given endpoints.
+func StartMiniStack(ctx context.Context, root, dynamo, mail, log string) (*MiniStack, error) {
 	if err := needParts(python(root)); err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func StartMiniStack(ctx context.Context, root, dynamo, log string) (*MiniStack, 
 	}
 	endpoint := fmt.Sprintf("http://127.0.0.1:%d", port)
 	env := append(awsEnv(endpoint),
-		"AWS_ENDPOINT_URL_DYNAMODB="+dynamo,
+		"AWS_ENDPOINT_URL_DYNAMODB="+dynamo, "AWS_ENDPOINT_URL_SESV2="+mail,
 		"MINISTACK_REGION="+Region, "MINISTACK_HOST=localhost",
 		"GATEWAY_PORT="+fmt.Sprint(port), "BIND_HOST=127.0.0.1",
 		"TMPDIR="+scratch, "PYTHONUNBUFFERED=1",
