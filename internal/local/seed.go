@@ -50,7 +50,7 @@ func Seed(ctx context.Context, s *services.Stack, apiURL string) (services.Run, 
 	return services.Run{
 		OwnerEmail: demoOwner, OwnerSession: owner.Token,
 		APIURL: apiURL, APIKey: demo.key, FormURL: demo.formURL,
-		MailURL: s.Endpoint + "/_ministack/ses/messages", TableURL: s.Dynamo, Table: s.Table, Sources: demo.sources,
+		MailURL: s.Endpoint + "/_ministack/ses/messages", TableURL: s.Dynamo, Table: s.Table, ServicesURL: s.Endpoint, Bucket: s.Bucket, Sources: demo.sources,
 		OtherAPIKey: other.key, OtherFormURL: other.formURL,
 	}, nil
 }

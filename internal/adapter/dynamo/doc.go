@@ -21,7 +21,7 @@
 //	job, access request   S#<site>#J                 <job id>
 //	chunk                 S#<site>#J#<job id>        CHUNK#<n>
 //	part of a bulk job    S#<site>#J#<job id>        PART#<n>
-//	idempotency record    S#<site>#K#<principal>     <client's key>
+//	idempotency record    S#<site>#K#<principal>     <hash of the client's key>
 //
 //	access pattern                     reads and writes
 //	contact by id                      1 GetItem

@@ -1,6 +1,8 @@
 package dynamo
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -132,8 +134,10 @@ func jobPK(id crm.SiteID) string { return sitePK(id) + "#J" }
 
 func chunkPK(id crm.SiteID, job string) string { return jobPK(id) + "#" + job }
 
+// onceKey has a hash of the client's key: a client may well have made it of an address.
 func onceKey(id crm.SiteID, principal, k string) item {
-	return key(sitePK(id)+"#K#"+principal, k)
+	h := sha256.Sum256([]byte(k))
+	return key(sitePK(id)+"#K#"+principal, hex.EncodeToString(h[:16]))
 }
 
 // quotaKey is the bucket of a principal: an API key, a member, or a hash where

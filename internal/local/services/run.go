@@ -15,10 +15,12 @@ type Run struct {
 	// The owner of the demo site, who signs in with a code by mail, and a session of theirs.
 	OwnerEmail   string `json:"owner_email"`
 	OwnerSession string `json:"owner_session"`
-	// The table, for tests that have to break something in it.
-	TableURL string            `json:"table_url"`
-	Table    string            `json:"table"`
-	Sources  map[string]Source `json:"sources"`
+	// The table and the bucket, for tests that look into them or have to break something.
+	TableURL    string            `json:"table_url"`
+	Table       string            `json:"table"`
+	ServicesURL string            `json:"services_url"` // of everything but the table
+	Bucket      string            `json:"bucket"`
+	Sources     map[string]Source `json:"sources"`
 	// A second site: what is not for it, it must not see.
 	OtherAPIKey  string `json:"other_api_key"`
 	OtherFormURL string `json:"other_form_url"`

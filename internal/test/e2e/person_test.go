@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"image"
 	"image/png"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -54,51 +53,58 @@ func TestAFormsBoxIsConfirmedByMail(t *testing.T) {
 	}
 }
 
+// uploading is a file that was announced and may be sent.
+type uploading struct {
+	s      *stage
+	ID     string
+	Upload struct {
+		Method, URL string
+		Headers     map[string]string
+	}
+}
+
+func (s *stage) announce(path string, body map[string]any) uploading {
+	s.t.Helper()
+	u := uploading{s: s}
+	s.must(s.do(s.api, 201, "POST", path, body).JSON(&u))
+	return u
+}
+
+// send uploads the file and gives its id.
+func (u uploading) send(content []byte) string {
+	u.s.t.Helper()
+	h := client.Header{}
+	for name, v := range u.Upload.Headers {
+		h = append(h, name, v)
+	}
+	a, err := u.s.api.Send(u.s.ctx, u.Upload.Method, u.Upload.URL, bytes.NewReader(content), h)
+	u.s.must(err)
+	u.s.wants(200, a, "the upload")
+	return u.ID
+}
+
+// stored is a file that an answer leads to.
+func (s *stage) stored(path string) []byte {
+	s.t.Helper()
+	content, err := s.api.Download(s.ctx, s.do(s.api, 303, "GET", path, nil).Header.Get("Location"))
+	s.must(err)
+	return content
+}
+
 // Files go to storage by the upload that the API gives, and come back by its link.
 func TestADocumentAndAPictureComeBack(t *testing.T) {
 	s := open(t)
 	at := "/v1/contacts/" + s.create(map[string]any{"email": s.address(), "last_name": surname}).ID
-	send := func(path string, body map[string]any, content []byte) string {
-		t.Helper()
-		var f struct {
-			ID     string
-			Upload struct {
-				Method, URL string
-				Headers     map[string]string
-			}
-		}
-		s.must(s.do(s.api, 201, "POST", path, body).JSON(&f))
-		h := client.Header{}
-		for name, v := range f.Upload.Headers {
-			h = append(h, name, v)
-		}
-		up, err := s.api.Send(s.ctx, f.Upload.Method, f.Upload.URL, bytes.NewReader(content), h)
-		s.must(err)
-		s.wants(200, up, "the upload")
-		return f.ID
-	}
-	// The answer leads to storage: followed, it is the file itself.
-	back := func(path string) []byte {
-		t.Helper()
-		bare := *s.api.HTTP
-		bare.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-		c := *s.api
-		c.HTTP = &bare
-		a := s.do(&c, 303, "GET", path, nil)
-		content, err := s.api.Download(s.ctx, a.Header.Get("Location"))
-		s.must(err)
-		return content
-	}
-	doc := send(at+"/documents", map[string]any{"name": "schets.txt", "size": 5}, []byte("hallo"))
+	doc := s.announce(at+"/documents", map[string]any{"name": "schets.txt", "size": 5}).send([]byte("hallo"))
 	s.do(s.api, 200, "POST", at+"/documents/"+doc+"/complete", nil)
-	if got := back(at + "/documents/" + doc); string(got) != "hallo" {
+	if got := s.stored(at + "/documents/" + doc); string(got) != "hallo" {
 		t.Errorf("the document is %q", got)
 	}
 	var b bytes.Buffer
 	s.must(png.Encode(&b, image.NewNRGBA(image.Rect(0, 0, 600, 400))))
-	pic := send(at+"/avatar", map[string]any{"size": b.Len()}, b.Bytes())
+	pic := s.announce(at+"/avatar", map[string]any{"size": b.Len()}).send(b.Bytes())
 	s.do(s.api, 200, "POST", at+"/avatar/complete", map[string]any{"id": pic})
-	got, err := png.Decode(bytes.NewReader(back(at + "/avatar?size=96")))
+	got, err := png.Decode(bytes.NewReader(s.stored(at + "/avatar?size=96")))
 	if err != nil || got.Bounds().Dx() != 96 || got.Bounds().Dy() != 96 {
 		t.Errorf("the picture: %v", err)
 	}
