@@ -180,10 +180,13 @@ func (b *Book) commitGroups(ctx context.Context, groups [][]types.TransactWriteI
 	return failed, nil
 }
 
+// wholeFields is what contactOf needs.
+const wholeFields = "SK, body, v, sv"
+
 // Each implements transfer.Contacts. A contact never changes its key, so a Query
 // meets each once.
 func (b *Book) Each(ctx context.Context, visit func(*contact.Contact) error) error {
-	return eachShard(ctx, b, query{forward: true, fields: "SK, body, v, sv"}, contactOf, visit)
+	return eachShard(ctx, b, query{forward: true, fields: wholeFields}, contactOf, visit)
 }
 
 // eachShard visits what a query gives in all shards. They are read side by side,

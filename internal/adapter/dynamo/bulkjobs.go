@@ -206,7 +206,30 @@ func short(id crm.ContactID) (n uint64) {
 // RowsAfter implements bulk.Contacts. It reads the shard itself and not the
 // index: there a contact that changes moves, and might be met twice or never.
 func (b *Book) RowsAfter(ctx context.Context, shard int, after crm.ContactID, limit int) ([]contact.Row, crm.ContactID, bool, error) {
-	q := query{pk: shardPK(b.site.ID, shard), forward: true, limit: int32(limit), fields: slimFields}
+	return b.rowsAfter(ctx, query{pk: shardPK(b.site.ID, shard), limit: int32(limit), fields: slimFields}, after, func(it item) (contact.Row, bool, error) {
+		if text(it, "slim") == "" { // a pointer or a tombstone
+			return contact.Row{}, false, nil
+		}
+		r, err := rowOf(it)
+		return r, true, err
+	})
+}
+
+// EachWhole implements bulk.Contacts.
+func (b *Book) EachWhole(ctx context.Context, visit func(contact.Row) error) error {
+	return b.Each(ctx, func(c *contact.Contact) error { return visit(c.Row()) })
+}
+
+// WholeAfter implements bulk.Contacts.
+func (b *Book) WholeAfter(ctx context.Context, shard int, after crm.ContactID, limit int) ([]contact.Row, crm.ContactID, bool, error) {
+	return b.rowsAfter(ctx, query{pk: shardPK(b.site.ID, shard), limit: int32(limit), fields: wholeFields}, after, func(it item) (contact.Row, bool, error) {
+		c, ok, err := contactOf(it)
+		return c.Row(), ok, err
+	})
+}
+
+func (b *Book) rowsAfter(ctx context.Context, q query, after crm.ContactID, unpack func(item) (contact.Row, bool, error)) ([]contact.Row, crm.ContactID, bool, error) {
+	q.forward = true
 	if after != "" {
 		q.cond, q.values = "AND SK > :after", item{":after": str(string(after))}
 	}
@@ -218,14 +241,13 @@ func (b *Book) RowsAfter(ctx context.Context, shard int, after crm.ContactID, li
 	last := after
 	for _, it := range items {
 		last = crm.ContactID(text(it, "SK"))
-		if text(it, "slim") == "" { // a pointer or a tombstone
-			continue
-		}
-		r, err := rowOf(it)
+		r, ok, err := unpack(it)
 		if err != nil {
 			return nil, "", false, err
 		}
-		rows = append(rows, r)
+		if ok {
+			rows = append(rows, r)
+		}
 	}
 	return rows, last, next == nil, nil
 }

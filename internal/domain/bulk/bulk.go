@@ -170,6 +170,11 @@ type Contacts interface {
 	// last is the id to go on after; it may be beyond the last row.
 	RowsAfter(ctx context.Context, shard int, after crm.ContactID, limit int) (rows []contact.Row, last crm.ContactID, end bool, err error)
 
+	// EachWhole and WholeAfter are EachRow and RowsAfter with the site's own fields in the
+	// rows (contact.Row.Custom); they read all of each contact.
+	EachWhole(ctx context.Context, visit func(contact.Row) error) error
+	WholeAfter(ctx context.Context, shard int, after crm.ContactID, limit int) (rows []contact.Row, last crm.ContactID, end bool, err error)
+
 	// Rows gives the rows of contacts, absent ones left out; at most 100 ids.
 	Rows(ctx context.Context, ids []crm.ContactID) ([]contact.Row, error)
 

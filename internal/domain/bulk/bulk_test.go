@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -295,4 +296,45 @@ func TestAFilterNamesListsGroupsAndStatuses(t *testing.T) {
 	}
 	j := d.run(rough, d.start(bulk.Request{Action: "add_tags", Args: bulk.Args{Tags: []string{"a"}}, Selection: bulk.Selection{Filter: `list:nieuws AND group:"Horeca & Co"`}}))
 	d.want(j, bulk.Done, 1, 0, 0)
+}
+
+// A filter reaches the site's own fields, which rows of lists do not have; a job whose
+// field is deleted meanwhile ends with a reason, and changes nobody more.
+func TestAFilterReachesTheSitesOwnFields(t *testing.T) {
+	d := open(t)
+	d.s.CustomFields = []contact.FieldDef{{Key: "size", Label: "Maat", Type: contact.NumberField}, {Key: "gold", Label: "Goud", Type: contact.BooleanField}}
+	d.people(150)
+	var facts []contact.Facts
+	for i := range 60 {
+		f := contact.Facts{Source: "import:1", Email: fmt.Sprintf("own%d@b.example", i)}
+		f.SetCustom("size", fmt.Sprint(i))
+		f.SetCustom("gold", fmt.Sprint(i%2 == 0))
+		facts = append(facts, f)
+	}
+	if err := d.b.UpsertAll(d.Context(), facts, now, func(int, *contact.Contact, contact.Facts, bool) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	add := func(filter string) bulk.Request {
+		return bulk.Request{Action: "add_tags", Args: bulk.Args{Tags: []string{filter}}, Selection: bulk.Selection{Filter: filter}}
+	}
+	for filter, n := range map[string]int{"custom.size >= 50": 10, "custom.size > 9 AND custom.gold = yes": 25, "-custom.size:*": 150, "custom.gold != yes": 180} {
+		p, err := bulk.Look(d.Context(), d.b, d.actions, d.s, owner, add(filter), now)
+		if err != nil || p.Matched != n {
+			t.Errorf("%s is about %d, want %d; %v", filter, p.Matched, n, err)
+		}
+		d.want(d.run(rough, d.start(add(filter))), bulk.Done, n, 0, 0)
+		if got := d.count(func(c contact.Contact) bool { return c.HasTag(filter) }); got != n {
+			t.Errorf("%s changed %d, want %d", filter, got, n)
+		}
+	}
+	if _, err := bulk.Look(d.Context(), d.b, d.actions, d.s, owner, add("custom.nose = 1"), now); crm.CodeOf(err) != crm.Invalid {
+		t.Errorf("a field that there is not: %v", err)
+	}
+	j := d.start(add("custom.size < 10"))
+	d.s.CustomFields = nil
+	j = d.run(bulkkit.Conditions{}, j)
+	d.want(j, bulk.Failed, 0, 0, 0)
+	if !strings.Contains(j.Fault, `this site has no field "custom.size"`) {
+		t.Errorf("it failed as %s", j.Fault)
+	}
 }

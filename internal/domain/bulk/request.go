@@ -53,7 +53,7 @@ func (r *Request) check(reg Registry, s site.Site, by site.Actor, internal bool)
 			faults.Add("/ids/"+strconv.Itoa(i), "this is not the id of a contact")
 		}
 	}
-	if _, err := segment.Parse(sel.Filter); err != nil {
+	if _, err := segment.ParseOf(sel.Filter, s.CustomFields); err != nil {
 		faults.Add("/filter", "%s", err)
 	}
 	var refused error
@@ -120,8 +120,12 @@ func count(ctx context.Context, b Contacts, s site.Site, sel Selection) (n int, 
 	if err != nil {
 		return 0, err
 	}
-	err = b.EachRow(ctx, func(row contact.Row) error {
-		if f.Match((*view)(&row)) {
+	each := b.EachRow
+	if f.Own() {
+		each = b.EachWhole
+	}
+	err = each(ctx, func(row contact.Row) error {
+		if f.Has(&row) {
 			n++
 		}
 		return nil
@@ -237,67 +241,4 @@ func GiveUp(ctx context.Context, jobs Jobs, id string, now time.Time) error {
 		return nil
 	}
 	return err
-}
-
-// view lets a filter look at a row.
-type view contact.Row
-
-func (r *view) Text(f segment.Field) string {
-	switch f {
-	case segment.ID:
-		return string(r.ID)
-	case segment.Email:
-		return r.Email
-	case segment.FirstName:
-		return r.FirstName
-	case segment.LastName:
-		return r.LastName
-	case segment.Company:
-		return r.Company
-	case segment.Phone:
-		return r.Phone
-	case segment.Status:
-		return string(r.Status)
-	case segment.Consent:
-		return string(r.Consent)
-	case segment.City:
-		return r.City
-	case segment.Postcode:
-		return r.Postcode
-	case segment.Country:
-		return r.Country
-	case segment.Language:
-		return r.Language
-	case segment.Group:
-		return r.Group
-	}
-	return ""
-}
-
-func (r *view) Number(f segment.Field) (int64, bool) {
-	return int64(r.Orders), f == segment.OrdersCount
-}
-
-func (r *view) Time(f segment.Field) (time.Time, bool) {
-	switch f {
-	case segment.CreatedAt:
-		return r.CreatedAt, true
-	case segment.UpdatedAt:
-		return r.UpdatedAt, true
-	}
-	return time.Time{}, false
-}
-
-func (r *view) List(i int) (string, bool) {
-	if i < len(r.Lists) {
-		return r.Lists[i], true
-	}
-	return "", false
-}
-
-func (r *view) Tag(i int) (string, bool) {
-	if i < len(r.Tags) {
-		return r.Tags[i], true
-	}
-	return "", false
 }

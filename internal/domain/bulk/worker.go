@@ -73,6 +73,16 @@ const leave = 20 * time.Second
 // the same page; the one that comes second with its count goes on from there.
 func (w *Worker) part(ctx context.Context, b Book, s site.Site, j Job, a Action, t Task) error {
 	f, err := segment.Open(ctx, j.Selection.Filter, s, b) // it was checked before
+	if why, gone := segment.Gone(err); gone {
+		_, err := b.ChangeBulk(ctx, j.ID, w.Clock.Now(), func(j *Job) error {
+			if j.State.Ended() {
+				return contact.ErrUnchanged
+			}
+			j.State, j.Fault = Failed, why+". What was changed before stays"
+			return nil
+		})
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("its filter: %w", err)
 	}
@@ -127,12 +137,16 @@ func planPage(ctx context.Context, b Book, f segment.Filter, p Part) (Part, erro
 		return p, nil
 	}
 	for scanned := 0; scanned < mostScanned; {
-		rows, last, end, err := b.RowsAfter(ctx, p.N-1, p.Past, 1000)
+		read := b.RowsAfter
+		if f.Own() {
+			read = b.WholeAfter
+		}
+		rows, last, end, err := read(ctx, p.N-1, p.Past, 1000)
 		if err != nil {
 			return p, err
 		}
 		for i := range rows {
-			if !f.Match((*view)(&rows[i])) {
+			if !f.Has(&rows[i]) {
 				continue
 			}
 			if p.Plan = append(p.Plan, rows[i].ID); len(p.Plan) == pageSize {

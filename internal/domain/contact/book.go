@@ -90,6 +90,15 @@ type Row struct {
 	City, Postcode       string
 	Country, Language    string
 	CreatedAt, UpdatedAt time.Time
+	Custom               map[string]string // of a row that was made of the whole contact; lists do without
+}
+
+// Row is the slim form of the contact, with the site's own fields.
+func (c *Contact) Row() Row {
+	return Row{ID: c.ID, Version: c.Version, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName, Company: c.Company, Phone: c.Phone,
+		Status: c.Status, Tags: c.Tags, Group: c.Group, Consent: c.Consent, Lists: c.Subscribed(), Orders: c.Figures.Orders,
+		City: c.Address.City, Postcode: c.Address.Postcode, Country: c.Address.Country, Language: c.Language,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Custom: c.Custom}
 }
 
 // MaxBatch is how many contacts one request gets or makes.

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"clientele/internal/domain/contact"
 )
 
 // Parse reads a filter whose days are those of UTC. An empty text is the
@@ -30,6 +32,7 @@ type parser struct {
 	i     int // byte offset of the next character
 	terms int
 	days  *time.Location
+	own   []contact.FieldDef // of the site
 }
 
 // fail reports what is wrong at a byte offset.
@@ -240,11 +243,18 @@ func (p *parser) term(depth int) (*node, error) {
 		}
 		return p.searchFor(start, w)
 	}
+	if strings.HasPrefix(w, contact.CustomPrefix) {
+		own, err := p.ownField(start, w)
+		if err != nil {
+			return nil, err
+		}
+		return p.comparison(&node{op: o, field: Custom, own: own}, at)
+	}
 	f, ok := FieldNamed(w)
 	if !ok {
 		return nil, p.fail(start, "use one of "+strings.Join(FieldNames(), ", ")+", or put a text to look for in quotes", "there is no field %q", w)
 	}
-	return p.comparison(f, o, at)
+	return p.comparison(&node{op: o, field: f}, at)
 }
 
 // operator takes an operator and returns 0, taking nothing, if there is none.
@@ -263,9 +273,9 @@ func (p *parser) operator() (o op, at int) {
 	return 0, start
 }
 
-// comparison reads the value of a field and makes the term.
-func (p *parser) comparison(f Field, o op, at int) (*node, error) {
-	n := &node{op: o, field: f}
+// comparison reads the value of a field and completes the term.
+func (p *parser) comparison(n *node, at int) (*node, error) {
+	f, o := n.field, n.op
 	if p.at("=") || p.at(">") || p.at("<") {
 		return nil, p.fail(at, "use one of = != < <= > >= :", "this operator is not known")
 	}
@@ -280,7 +290,7 @@ func (p *parser) comparison(f Field, o op, at int) (*node, error) {
 	} else {
 		w := p.word(valueStops)
 		if w == "" || w == "AND" || w == "OR" || w == "NOT" {
-			return nil, p.fail(p.i, "put one after "+signs[o]+"; \"\" is the empty text", "the value of %s is missing", f)
+			return nil, p.fail(p.i, "put one after "+signs[o]+"; \"\" is the empty text", "the value of %s is missing", n.name())
 		}
 		p.i += len(w)
 		if w == "*" && o == has {
@@ -296,6 +306,10 @@ func (p *parser) comparison(f Field, o op, at int) (*node, error) {
 		return nil, err
 	}
 	switch fields[f].kind {
+	case own:
+		if err := p.ownValue(n, at, start); err != nil {
+			return nil, err
+		}
 	case number:
 		if o == has {
 			return nil, p.fail(at, "use =, !=, <, <=, > or >=", "%s is a number", f)

@@ -13,6 +13,10 @@
 //     whether the contact has the tag, without case; field:* whether there is
 //     any value; list:news whether they are subscribed to the newsletter list.
 //     Lists, groups and statuses are meant by name or id: see Open.
+//   - custom.shoe_size is a field that the site made, compared as its type is: text, web
+//     address, e-mail address and choice as texts; number, integer and date by their
+//     order; boolean with yes or no; custom.topics:bread whether one of several choices
+//     is. "" is no value: custom.since = "".
 //   - <, <=, > and >= are for orders_count and for moments. A moment is RFC 3339
 //     or a day, YYYY-MM-DD; a day is meant whole: > is after it, <= includes it.
 //   - AND, OR, NOT (or - before a term) in capitals, and parentheses. Terms side
@@ -32,6 +36,7 @@ import (
 	"time"
 	"unicode"
 
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 )
 
@@ -65,6 +70,7 @@ const (
 	UpdatedAt
 	Group
 	List
+	Custom // one of the site's own, see node.own
 )
 
 type kind uint8
@@ -75,6 +81,7 @@ const (
 	moment
 	tags
 	lists
+	own
 )
 
 var fields = [...]struct {
@@ -85,7 +92,7 @@ var fields = [...]struct {
 	Company: {"company", text}, Phone: {"phone", text}, Status: {"status", text}, Tags: {"tags", tags},
 	Consent: {"consent", text}, City: {"city", text}, Postcode: {"postcode", text}, Country: {"country", text},
 	Language: {"language", text}, OrdersCount: {"orders_count", number}, CreatedAt: {"created_at", moment}, UpdatedAt: {"updated_at", moment},
-	Group: {"group", text}, List: {"list", lists},
+	Group: {"group", text}, List: {"list", lists}, Custom: {"custom.<key>", own},
 }
 
 // String is the name of the field in a filter.
@@ -130,6 +137,8 @@ type Row interface {
 	// List returns the id of the i-th newsletter list that may be sent to the contact,
 	// and false beyond the last.
 	List(i int) (string, bool)
+	// Own returns a field of the site by its key, as it is kept; "" without a value.
+	Own(key string) string
 }
 
 // Filter is a parsed filter. Its zero value matches every contact. It never
@@ -160,6 +169,7 @@ var signs = [...]string{is: "=", differs: "!=", less: "<", atMost: "<=", more: "
 type node struct {
 	op    op
 	field Field
+	own   *contact.FieldDef // of Custom
 	kids  []*node
 
 	value  string // as written, without quotes
@@ -244,6 +254,8 @@ func (n *node) match(r Row) bool {
 				return true
 			}
 		}
+	case own:
+		return n.matchOwn(r.Own(n.own.Key))
 	case lists:
 		for i := 0; ; i++ {
 			list, ok := r.List(i)
@@ -319,11 +331,11 @@ func (n *node) write(b *strings.Builder) {
 	case search:
 		b.WriteString(quoted(n.value))
 	case has:
-		b.WriteString(n.field.String() + ":" + quoted(n.value))
+		b.WriteString(n.name() + ":" + quoted(n.value))
 	case isSet:
-		b.WriteString(n.field.String() + ":*")
+		b.WriteString(n.name() + ":*")
 	default:
-		b.WriteString(n.field.String() + " " + signs[n.op] + " " + quoted(n.value))
+		b.WriteString(n.name() + " " + signs[n.op] + " " + quoted(n.value))
 	}
 }
 

@@ -19,6 +19,7 @@ type person struct {
 	created time.Time
 	tags    []string
 	lists   []string
+	own     map[string]string
 }
 
 func (p *person) Text(f Field) string        { return p.texts[f] }
@@ -39,6 +40,8 @@ func (p *person) List(i int) (string, bool) {
 	}
 	return p.lists[i], true
 }
+
+func (p *person) Own(key string) string { return p.own[key] }
 
 var zoe = &person{
 	texts: map[Field]string{
@@ -327,6 +330,8 @@ func (c *column) Number(Field) (int64, bool) { return c.count[c.i], true }
 func (c *column) Time(Field) (time.Time, bool) {
 	return time.UnixMilli(c.times[c.i]), true
 }
+func (c *column) Own(string) string { return "" }
+
 func (c *column) List(int) (string, bool) { return "", false }
 func (c *column) Tag(i int) (string, bool) {
 	if i >= len(c.tags[c.i]) {

@@ -19,7 +19,7 @@ type Groups interface {
 // written; a list that it does not have is nobody's. Groups are read only for a filter that
 // asks for them.
 func Open(ctx context.Context, text string, s site.Site, b Groups) (Filter, error) {
-	f, err := Parse(text)
+	f, err := ParseOf(text, s.CustomFields)
 	if err != nil || f.root == nil {
 		return f, err
 	}

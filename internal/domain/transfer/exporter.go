@@ -56,7 +56,7 @@ func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job) (Job, 
 	if len(j.IDs) > 0 && j.Filter != "" {
 		faults.Add("/filter", "give ids or a filter, not both")
 	}
-	if _, err := segment.Parse(j.Filter); err != nil {
+	if _, err := segment.ParseOf(j.Filter, s.CustomFields); err != nil {
 		faults.Add("/filter", "%s", err)
 	}
 	if len(j.IDs) > maxExportIDs {
@@ -99,6 +99,9 @@ func (ex *Exporter) Do(ctx context.Context, b Book, s site.Site, t Task) error {
 		columns = exportColumns(s)
 	}
 	filter, err := segment.Open(ctx, j.Filter, s, b) // it was checked before
+	if why, gone := segment.Gone(err); gone {
+		return failJob(ctx, b, j.ID, ex.Clock.Now(), why)
+	}
 	if err != nil {
 		return fmt.Errorf("export %s: its filter: %w", j.ID, err)
 	}
@@ -148,8 +151,10 @@ func (ex *Exporter) write(ctx context.Context, b Contacts, file FileWriter, s si
 	}
 	all := filter.All()
 	visit := func(c *contact.Contact) error {
-		if !all && !filter.Match((*filterRow)(c)) {
-			return nil
+		if !all {
+			if r := c.Row(); !filter.Has(&r) {
+				return nil
+			}
 		}
 		rows++
 		for _, cell := range read {
@@ -192,7 +197,6 @@ var cells = map[string]func(*contact.Contact) string{
 	"email_2":      func(c *contact.Contact) string { return strings.Join(c.Emails, ";") },
 	"status":       func(c *contact.Contact) string { return string(c.Status) },
 	"tags":         func(c *contact.Contact) string { return JoinTags(c.Tags) },
-	"group":        func(c *contact.Contact) string { return c.Group }, // for filters; a file has the name
 	"consent":      func(c *contact.Contact) string { return string(c.Consent) },
 	"external_id":  func(c *contact.Contact) string { return strings.Join(c.ExternalIDs, ";") },
 	"orders_count": func(c *contact.Contact) string { return strconv.Itoa(c.Figures.Orders) },
@@ -245,55 +249,4 @@ func customCell(name string, pol contact.Policy) func(*contact.Contact) string {
 		}
 		return c.Custom[f.Key]
 	}
-}
-
-// filterRow lets a filter look at a contact.
-type filterRow contact.Contact
-
-func (r *filterRow) Text(f segment.Field) string {
-	if int(f) < len(filterTexts) && filterTexts[f] != nil {
-		return filterTexts[f]((*contact.Contact)(r))
-	}
-	return ""
-}
-
-// filterTexts are the texts that filters ask for, by their field.
-var filterTexts = func() []func(*contact.Contact) string {
-	var out []func(*contact.Contact) string
-	for _, name := range segment.FieldNames() {
-		f, _ := segment.FieldNamed(name)
-		for len(out) <= int(f) {
-			out = append(out, nil)
-		}
-		out[f] = cellOf(name)
-	}
-	return out
-}()
-
-func (r *filterRow) Number(f segment.Field) (int64, bool) {
-	return int64(r.Figures.Orders), f == segment.OrdersCount
-}
-
-func (r *filterRow) Time(f segment.Field) (time.Time, bool) {
-	switch f {
-	case segment.CreatedAt:
-		return r.CreatedAt, true
-	case segment.UpdatedAt:
-		return r.UpdatedAt, true
-	}
-	return time.Time{}, false
-}
-
-func (r *filterRow) List(i int) (string, bool) {
-	if l := (*contact.Contact)(r).Subscribed(); i < len(l) {
-		return l[i], true
-	}
-	return "", false
-}
-
-func (r *filterRow) Tag(i int) (string, bool) {
-	if i < len(r.Tags) {
-		return r.Tags[i], true
-	}
-	return "", false
 }

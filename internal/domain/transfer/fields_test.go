@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"clientele/internal/domain/contact"
+	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/timeline"
 	"clientele/internal/domain/transfer"
@@ -121,5 +122,32 @@ func TestColumnsOfASitesOwnFields(t *testing.T) {
 	_, out = transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: "exp_2"})
 	if strings.Contains(out, "custom.") || strings.Contains(out, "42.5") {
 		t.Errorf("a deleted field is in the file: %s", out)
+	}
+}
+
+// An export's filter reaches them too; one whose field is deleted before it is written
+// fails with a reason.
+func TestAnExportsFilterReachesASitesOwnFields(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	s.CustomFields = ownFields
+	b.run(book, s, "email,custom.size\na@b.example,\"42,5\"\nb@b.example,9\nc@b.example,\n", transferkit.Conditions{}, nil)
+	for filter, n := range map[string]int{"custom.size > 9": 1, "custom.size <= 42.5": 2, "-custom.size:*": 1, "custom.size != 9": 2} {
+		if j, out := transferkit.Export(t, b.files, book, s, clockAt(base), transfer.Job{ID: fmt.Sprintf("exp_%x", filter), Choice: []string{"email"}, Filter: filter}); j.Total != n {
+			t.Errorf("%s: %s", filter, out)
+		}
+	}
+	ctx, q := context.Background(), &transferkit.Queue{}
+	if _, err := transfer.Request(ctx, book, q, s, transfer.Job{ID: "exp_x", CreatedAt: base, Filter: "custom.nose = 1"}); crm.CodeOf(err) != crm.Invalid {
+		t.Errorf("a field that there is not: %v", err)
+	}
+	j, err := transfer.Request(ctx, book, q, s, transfer.Job{ID: "exp_y", CreatedAt: base, Filter: "custom.size > 9"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.CustomFields = nil
+	q.Drain(t, transferkit.Conditions{}, book, s, &transfer.Exporter{Files: b.files, Clock: clockAt(base)})
+	if j, err = book.Job(ctx, j.ID); err != nil || j.State != transfer.Failed || !strings.Contains(j.Fault, `this site has no field "custom.size"`) {
+		t.Errorf("%s: %s, %v", j.State, j.Fault, err)
 	}
 }
