@@ -114,17 +114,20 @@ func (t *Table) PretendMail(ctx context.Context, p member.Person, now time.Time)
 }
 
 // PersonMay implements member.Store.
-func (t *Table) PersonMay(ctx context.Context, p member.Person, l quota.Limit, now time.Time) (bool, error) {
+func (t *Table) PersonMay(ctx context.Context, p member.Person, l quota.Limit, now time.Time) (time.Duration, error) {
 	return t.may(ctx, p, l, now)
 }
 
 // ClientMay implements member.Store.
-func (t *Table) ClientMay(ctx context.Context, c member.Client, l quota.Limit, now time.Time) (bool, error) {
+func (t *Table) ClientMay(ctx context.Context, c member.Client, l quota.Limit, now time.Time) (time.Duration, error) {
 	return t.may(ctx, c, l, now)
 }
 
-func (t *Table) may(ctx context.Context, r realm, l quota.Limit, now time.Time) (bool, error) {
+func (t *Table) may(ctx context.Context, r realm, l quota.Limit, now time.Time) (time.Duration, error) {
 	pk, _ := realmPK(r)
-	granted, _, _, err := t.take(ctx, r, key(pk, "RATE#"+l.Name), l, 1, now)
-	return granted == 1, err
+	granted, _, wait, err := t.take(ctx, r, key(pk, "RATE#"+l.Name), l, 1, now)
+	if granted == 1 {
+		wait = 0
+	}
+	return wait, err
 }

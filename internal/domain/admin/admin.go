@@ -155,6 +155,9 @@ func ChangeSettings(ctx context.Context, st Store, id crm.SiteID, by By, c Setti
 	})
 }
 
+// Check finds what is at fault in a change of the settings of a site.
+func (c Settings) Check(s site.Site) error { return c.apply(&s) }
+
 func (c Settings) apply(s *site.Site) error {
 	var faults crm.Faults
 	if c.Name != nil {

@@ -55,12 +55,11 @@ func ChangeList(s *site.Site, id string, ch ListChange) (contact.ListDef, error)
 		return contact.ListDef{}, noList()
 	}
 	d := s.Lists[i]
+	var f crm.Faults
 	if ch.Channel.Set && ch.Channel.Value != d.Channel {
-		var f crm.Faults
 		f.Add("/channel", "the channel of a list never changes, as people agreed to that one; make another list")
-		return d, f.Err()
 	}
-	if err := change(s, &d, ch); err != nil {
+	if err := f.With(change(s, &d, ch)); err != nil {
 		return d, err
 	}
 	s.Lists = slices.Clone(s.Lists)

@@ -138,6 +138,14 @@ func Draft(p Patch, pol Policy, source, by string, now time.Time) (Contact, erro
 	return c, refused
 }
 
+// CheckPatch finds what is at fault in a patch, whatever contact it is for.
+func CheckPatch(p Patch, pol Policy, now time.Time) error {
+	var faults crm.Faults
+	var c Contact
+	_ = c.apply(p, pol, "", now, &faults) // what the plan lacks is told by Edit
+	return faults.Err()
+}
+
 // Edit changes a contact as a member or the API asks, and names the fields that
 // changed. Any change of the details locks them against sources (Lock); a status that
 // is given is the member's from then on, a cleared one is given back to the

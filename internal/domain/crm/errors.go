@@ -83,6 +83,31 @@ func (f *Faults) Add(pointer, format string, args ...any) {
 	*f = append(*f, Fault{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 }
 
+// Take adds the faults of an error that is about the input; any other error is
+// given back.
+func (f *Faults) Take(err error) error { return f.TakeAt("", err) }
+
+// TakeAt is Take for a part of the input that begins at a pointer.
+func (f *Faults) TakeAt(pointer string, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Code != Invalid {
+		return err
+	}
+	for _, one := range e.Faults {
+		*f = append(*f, Fault{Pointer: pointer + one.Pointer, Detail: one.Detail})
+	}
+	return nil
+}
+
+// With is the error of these faults and of another error: one with all faults
+// where that is about the input too.
+func (f Faults) With(err error) error {
+	if other := f.Take(err); other != nil && len(f) == 0 {
+		return other
+	}
+	return f.Err()
+}
+
 // Err is nil without faults, otherwise one Invalid error with all of them.
 func (f Faults) Err() error {
 	switch len(f) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -66,9 +67,10 @@ type Store interface {
 	// who is a member nowhere, so that their absence cannot be told by the time it takes.
 	PretendMail(ctx context.Context, p Person, now time.Time) error
 
-	// PersonMay and ClientMay count a call against a limit, and tell whether it is within.
-	PersonMay(ctx context.Context, p Person, l quota.Limit, now time.Time) (bool, error)
-	ClientMay(ctx context.Context, c Client, l quota.Limit, now time.Time) (bool, error)
+	// PersonMay and ClientMay count a call against a limit: 0 if it is within, else
+	// how long to wait until one is.
+	PersonMay(ctx context.Context, p Person, l quota.Limit, now time.Time) (wait time.Duration, err error)
+	ClientMay(ctx context.Context, c Client, l quota.Limit, now time.Time) (wait time.Duration, err error)
 }
 
 // How often codes may be asked for and tried. Five codes an hour with five tries
@@ -105,8 +107,6 @@ type Asked struct {
 	Now      time.Time
 }
 
-var errRate = crm.Errorf(crm.Quota, "too many tries; wait a little and try again")
-
 // AskCode sends a code to an address if a member has it, and gives the handle
 // that the code works with, which only the asker has. What is answered, and
 // which calls are made, does not depend on whether there is such a member.
@@ -118,11 +118,11 @@ func AskCode(ctx context.Context, st Store, a Asked) (handle string, err error) 
 		return "", faults.Err()
 	}
 	p := PersonOf(email)
-	if ok, err := st.ClientMay(ctx, a.Client, CodesPerClient, a.Now); err != nil || !ok {
-		return "", refused(err)
+	if wait, err := st.ClientMay(ctx, a.Client, CodesPerClient, a.Now); err != nil || wait > 0 {
+		return "", refused(wait, err)
 	}
-	if ok, err := st.PersonMay(ctx, p, CodesPerPerson, a.Now); err != nil || !ok {
-		return "", refused(err)
+	if wait, err := st.PersonMay(ctx, p, CodesPerPerson, a.Now); err != nil || wait > 0 {
+		return "", refused(wait, err)
 	}
 	code := fmt.Sprintf("%08d", a.Random%100_000_000)
 	handle = signInPrefix + string(p) + "_" + hex.EncodeToString(a.Secret[:])
@@ -147,11 +147,20 @@ func AskCode(ctx context.Context, st Store, a Asked) (handle string, err error) 
 	return handle, st.PretendMail(ctx, p, a.Now)
 }
 
-func refused(err error) error {
+// refused is the answer to a call beyond a limit. How long to wait tells no more than that
+// somebody asked: who is no member is counted alike.
+func refused(wait time.Duration, err error) error {
 	if err != nil {
 		return err
 	}
-	return errRate
+	return &crm.Error{Code: crm.Quota, Wait: wait, Detail: fmt.Sprintf("too many tries; wait %s and try again", minutes(wait))}
+}
+
+func minutes(d time.Duration) string {
+	if d <= time.Minute {
+		return "a minute"
+	}
+	return fmt.Sprintf("%d minutes", int(math.Ceil(d.Minutes())))
 }
 
 func codeMail(m Member, a Asked, s SignIn, handle, code string) mail.Message {
@@ -208,8 +217,8 @@ type Verified struct {
 // Verify signs a person in to each site that they are a member of. The code works
 // once.
 func Verify(ctx context.Context, st Store, v Verified) ([]SignedIn, error) {
-	if ok, err := st.ClientMay(ctx, v.Client, TriesPerClient, v.Now); err != nil || !ok {
-		return nil, refused(err)
+	if wait, err := st.ClientMay(ctx, v.Client, TriesPerClient, v.Now); err != nil || wait > 0 {
+		return nil, refused(wait, err)
 	}
 	p, ok := parseHandle(v.Handle)
 	if !ok {

@@ -83,7 +83,7 @@ type Store interface {
 type State struct {
 	OK    bool
 	Limit Limit
-	Left  int           // calls that may follow at once
+	Left  int           // calls that may follow at once, at most the burst
 	Wait  time.Duration // until the next one, where not OK
 }
 
@@ -125,16 +125,16 @@ func (m *Meter) Allow(ctx context.Context, s Store, site crm.SiteID, principal s
 	switch {
 	case h.block > 0:
 		h.block--
-		return State{OK: true, Limit: l, Left: h.left + h.block}, nil
+		return State{OK: true, Limit: l, Left: min(h.left+h.block, l.Burst)}, nil
 	case h.free < l.Free:
 		h.free++
-		return State{OK: true, Limit: l, Left: max(0, h.left-h.free)}, nil
+		return State{OK: true, Limit: l, Left: min(max(0, h.left-h.free), l.Burst)}, nil
 	case now.Before(h.until):
 		return State{Limit: l, Wait: h.until.Sub(now)}, nil
 	}
 	granted, left, wait, err := s.TakeCalls(ctx, site, principal, l, l.Block, now)
 	if err != nil {
-		return State{OK: true, Limit: l, Left: h.left}, err
+		return State{OK: true, Limit: l, Left: min(h.left, l.Burst)}, err
 	}
 	h.left = left
 	if granted == 0 {
@@ -142,5 +142,5 @@ func (m *Meter) Allow(ctx context.Context, s Store, site crm.SiteID, principal s
 		return State{Limit: l, Wait: wait}, nil
 	}
 	h.block = granted - 1
-	return State{OK: true, Limit: l, Left: left + h.block}, nil
+	return State{OK: true, Limit: l, Left: min(left+h.block, l.Burst)}, nil
 }

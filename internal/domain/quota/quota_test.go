@@ -115,3 +115,20 @@ func TestQuietCallersCostNothing(t *testing.T) {
 		t.Errorf("%d requests to the store", s.calls)
 	}
 }
+
+// What is left in a process of the window before comes on top of a full bucket, and a site may
+// be given a smaller limit meanwhile; what is told is never more than the limit.
+func TestNoMoreIsLeftThanTheLimit(t *testing.T) {
+	s := &shared{tat: map[string]time.Time{}}
+	var m Meter
+	for i := range 400 {
+		l := ten
+		if i > 200 {
+			l.Burst, l.Block = 5, 2
+		}
+		state, err := m.Allow(context.Background(), s, "site", "key", l, start.Add(time.Duration(i)*3300*time.Millisecond))
+		if err != nil || state.Left > l.Burst || state.Left < 0 {
+			t.Fatalf("call %d: %d of %d left, %v", i, state.Left, l.Burst, err)
+		}
+	}
+}

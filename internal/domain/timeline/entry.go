@@ -85,16 +85,16 @@ func (e Entry) check(title string) error {
 // NewNote is an entry of a member's own about a moment that was; the zero moment is
 // now. It is kept in whole milliseconds, as its id sorts by them.
 func NewNote(e Entry, at, now time.Time, source, by string) (Activity, error) {
-	err := e.Check()
+	var faults crm.Faults
+	err := faults.Take(e.Check())
 	if at.IsZero() {
 		at = now
 	}
-	var faults crm.Faults
 	if at.After(now.Add(time.Minute)) || at.Before(time.UnixMilli(0)) {
 		faults.Add("/at", "an entry tells of a moment between 1970 and now")
 	}
-	if more := faults.Err(); err == nil {
-		err = more
+	if err == nil {
+		err = faults.Err()
 	}
 	e.Version = 1
 	return Activity{At: at.UTC().Truncate(time.Millisecond), Kind: Note, Source: source, By: by, Entry: &e}, err

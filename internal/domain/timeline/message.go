@@ -23,17 +23,20 @@ type Message struct {
 // NewMessage is the entry of a message, with its mail.
 func NewMessage(m Message, now time.Time, source, by string) (Activity, error) {
 	e := Entry{Title: m.Subject, Text: m.Text, Documents: m.Documents, Version: 1, To: m.To.Email}
-	err := e.check("subject")
 	plain := richtext.Plain(m.Text)
 	var faults crm.Faults
-	if err == nil && strings.TrimSpace(m.Subject) == "" {
+	var err error
+	if strings.TrimSpace(m.Subject) != "" || strings.TrimSpace(m.Text) != "" { // else the same is told in better words
+		err = faults.Take(e.check("subject"))
+	}
+	if strings.TrimSpace(m.Subject) == "" {
 		faults.Add("/subject", "a message needs a subject")
 	}
-	if err == nil && strings.TrimSpace(plain) == "" {
+	if strings.TrimSpace(m.Text) == "" || len(faults) == 0 && strings.TrimSpace(plain) == "" {
 		faults.Add("/text", "a message needs a text")
 	}
-	if more := faults.Err(); err == nil {
-		err = more
+	if err == nil {
+		err = faults.Err()
 	}
 	if m.Language != "nl" && m.Language != "en" {
 		m.Language = ""

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,6 +62,20 @@ var ErrNotYet = errors.New("it is too early for this step")
 
 // Start makes an import that waits for its file.
 func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job, Upload, error) {
+	if err := j.CheckImport(s); err != nil {
+		return j, Upload{}, err
+	}
+	j.Kind, j.State, j.UpdatedAt = Import, Uploading, j.CreatedAt
+	if err := jobs.CreateJob(ctx, j); err != nil {
+		return j, Upload{}, err
+	}
+	up, err := files.PresignPut(ctx, uploadKey(s.ID, j.ID), j.Size, UploadFor)
+	return j, up, err
+}
+
+// CheckImport finds everything at fault in what an import is asked to do, and puts what is not
+// said; crm.PlanRequired for a status that the plan lacks.
+func (j *Job) CheckImport(s site.Site) error {
 	var faults crm.Faults
 	name := strings.ToLower(j.Filename)
 	switch {
@@ -102,18 +117,7 @@ func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job
 	if len(j.Mapping) > csv.MaxColumns {
 		faults.Add("/mapping", "a file has at most %d columns", csv.MaxColumns)
 	}
-	if err := faults.Err(); err != nil {
-		return j, Upload{}, err
-	}
-	if refused != nil {
-		return j, Upload{}, refused
-	}
-	j.Kind, j.State, j.UpdatedAt = Import, Uploading, j.CreatedAt
-	if err := jobs.CreateJob(ctx, j); err != nil {
-		return j, Upload{}, err
-	}
-	up, err := files.PresignPut(ctx, uploadKey(s.ID, j.ID), j.Size, UploadFor)
-	return j, up, err
+	return faults.With(refused)
 }
 
 // UploadedJob reads the key of an upload, as a storage event names it.
@@ -1162,8 +1166,8 @@ func Cancel(ctx context.Context, jobs Jobs, id string, now time.Time) (Job, erro
 }
 
 func checkMapping(mapping map[string]string, pol contact.Policy, faults *crm.Faults) {
-	for column, field := range mapping {
-		if field != "" && !importable(field, pol) {
+	for _, column := range slices.Sorted(maps.Keys(mapping)) {
+		if field := mapping[column]; field != "" && !importable(field, pol) {
 			faults.Add("/mapping/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(column), "there is no field %q; there are %s", field, strings.Join(ImportFields(pol), ", "))
 		}
 	}

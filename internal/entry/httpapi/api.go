@@ -22,8 +22,8 @@ func newAPI(mux *http.ServeMux) huma.API {
 		"Send an API key as `Authorization: Bearer ck_…`, or the session of a member, `cs_…`; it decides the site. " +
 		"Every error is an RFC 9457 problem that lists all faults at once."
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
-	cfg.CreateHooks = nil // no $schema members in answers
-	cfg.RejectUnknownQueryParameters = true
+	cfg.CreateHooks = nil                    // no $schema members in answers
+	cfg.RejectUnknownQueryParameters = false // lookOver does, together with all other faults
 	cfg.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -36,11 +36,16 @@ func newAPI(mux *http.ServeMux) huma.API {
 // serve puts the wrapper around the operations that add registers; their bodies
 // have at most maxBody bytes.
 func serve(dir Callers, clock crm.Clock, maxBody int64, add func(huma.API)) http.Handler {
+	return serveOr(nowhere, dir, clock, maxBody, add)
+}
+
+// serveOr is serve where lost answers what is at none of the addresses.
+func serveOr(lost func(*http.ServeMux) http.Handler, dir Callers, clock crm.Clock, maxBody int64, add func(huma.API)) http.Handler {
 	mux := http.NewServeMux()
 	api := newAPI(mux)
 	add(api)
 	refuseOthers(mux, api.OpenAPI())
-	return Logged(authenticate(dir, clock, metered(dir, clock, limitBody(maxBody, routed(mux)))))
+	return Logged(somewhere(mux, lost(mux), authenticate(dir, clock, metered(dir, clock, limitBody(maxBody, routed(mux))))))
 }
 
 // operation registers a handler that needs a scope. Its error, if any, becomes
@@ -78,7 +83,11 @@ func register[I, O any](api huma.API, op huma.Operation, handle func(context.Con
 	}
 	slices.Sort(op.Errors)
 	op.Errors = slices.Compact(op.Errors)
+	op.Middlewares = append(op.Middlewares, lookOver)
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+		if p := askedOf(ctx).invalid(ctx); p != nil {
+			return nil, p
+		}
 		out, err := handle(ctx, callerOf(ctx), in)
 		var same *notModified
 		if errors.As(err, &same) {

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -113,25 +112,34 @@ type batchCreateInput struct {
 	}
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *batchCreateInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		var faults crm.Faults
+		for i, b := range in.Body.Contacts {
+			faults.TakeAt(fmt.Sprintf("/contacts/%d", i), draft(c, b))
+		}
+		return faults.Err()
+	})
+}
+
 func (h contactsAPI) batchCreate(ctx context.Context, c caller, in *batchCreateInput) (*batchAnswer, error) {
 	now := h.clock.Now()
 	var faults crm.Faults
+	var refused error
 	made := make([]contact.Contact, len(in.Body.Contacts))
 	for i := range made {
-		var err error
-		if err = h.hasGroup(ctx, c, in.Body.Contacts[i].Group.value, "/group"); err == nil {
-			made[i], err = contact.Draft(in.Body.Contacts[i].patch(), c.site.Policy(), c.by.Source(), c.by.ID, now)
-		}
-		var e *crm.Error
-		if errors.As(err, &e) && e.Code == crm.Invalid {
-			for _, f := range e.Faults {
-				faults.Add(fmt.Sprintf("/contacts/%d%s", i, f.Pointer), "%s", f.Detail)
-			}
-		} else if err != nil {
+		at := fmt.Sprintf("/contacts/%d", i)
+		if err := faults.TakeAt(at, h.hasGroup(ctx, c, in.Body.Contacts[i].Group.value, "/group")); err != nil {
 			return nil, err
 		}
+		var err error
+		made[i], err = contact.Draft(in.Body.Contacts[i].patch(), c.site.Policy(), c.by.Source(), c.by.ID, now)
+		if err = faults.TakeAt(at, err); err != nil && refused == nil {
+			refused = err
+		}
 	}
-	if err := faults.Err(); err != nil {
+	if err := faults.With(refused); err != nil {
 		return nil, err
 	}
 	made, replayed, err := h.open(c.site).CreateAll(ctx, made, in.once(c, now, "batch-create-contacts"))

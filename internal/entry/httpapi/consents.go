@@ -136,6 +136,15 @@ func addConsents(api huma.API, h contactsAPI) {
 
 type createNewsletterInput struct{ Body newsletterChange }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *createNewsletterInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		s := c.site
+		_, err := consent.AddList(&s, "", in.Body.change(), c.at)
+		return err
+	})
+}
+
 func (h contactsAPI) createList(ctx context.Context, c caller, in *createNewsletterInput) (*newsletterAnswer, error) {
 	id, now, out := "list_"+strings.ToLower(rand.Text()[:12]), h.clock.Now(), &newsletterAnswer{}
 	err := h.changeLists(ctx, c, func(s *site.Site) error {
@@ -149,6 +158,15 @@ func (h contactsAPI) createList(ctx context.Context, c caller, in *createNewslet
 type changeNewsletterInput struct {
 	ListID
 	Body newsletterChange
+}
+
+// Resolve has the rules looked at where something else is at fault already.
+func (in *changeNewsletterInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		s := c.site
+		_, err := consent.ChangeList(&s, in.List, in.Body.change())
+		return err
+	})
 }
 
 func (h contactsAPI) changeList(ctx context.Context, c caller, in *changeNewsletterInput) (*newsletterAnswer, error) {
@@ -173,7 +191,8 @@ func (h contactsAPI) changeLists(ctx context.Context, c caller, rule func(*site.
 	return err
 }
 
-type standingJSON struct {
+// StandingJSON is exported as huma reads embedded fields of exported types alone.
+type StandingJSON struct {
 	State   contact.Consent `json:"state" enum:"never,pending,subscribed,bounced,unsubscribed,complained" example:"subscribed"`
 	Since   *time.Time      `json:"since,omitempty"`
 	Source  string          `json:"source,omitempty" doc:"What said so: form:<id>, import:<job>, api, member, link, one-click, provider …" example:"link"`
@@ -181,13 +200,13 @@ type standingJSON struct {
 	Held    contact.Consent `json:"held,omitempty" doc:"Of a channel: the refusal that a list alone has lifted. All other mail stays refused, and it stands again when no list is left"`
 }
 
-func standing(s contact.Standing) standingJSON {
-	return standingJSON{s.State, when(s.Since), s.Source, when(s.Asked), s.Held}
+func standing(s contact.Standing) StandingJSON {
+	return StandingJSON{s.State, when(s.Since), s.Source, when(s.Asked), s.Held}
 }
 
 type subscriptionJSON struct {
 	List string `json:"list" example:"list_7h2k9q4m1x8w"`
-	standingJSON
+	StandingJSON
 }
 
 // subscriptionsOf are those of lists that the site still has.
@@ -231,7 +250,7 @@ func evidence(a timeline.Activity) evidenceJSON {
 
 type consentAnswer struct {
 	Body struct {
-		Channels      map[contact.Channel]standingJSON `json:"channels" doc:"By channel; that of e-mail is the contact's consent" example:"{\"email\":{\"state\":\"subscribed\"}}"`
+		Channels      map[contact.Channel]StandingJSON `json:"channels" doc:"By channel; that of e-mail is the contact's consent" example:"{\"email\":{\"state\":\"subscribed\"}}"`
 		Subscriptions []subscriptionJSON               `json:"subscriptions" nullable:"false"`
 		History       []evidenceJSON                   `json:"history" nullable:"false" doc:"Oldest first"`
 	}
@@ -248,7 +267,7 @@ func (h contactsAPI) getConsent(ctx context.Context, c caller, in *ByID) (*conse
 		return nil, err
 	}
 	out := &consentAnswer{}
-	out.Body.Channels = map[contact.Channel]standingJSON{}
+	out.Body.Channels = map[contact.Channel]StandingJSON{}
 	for _, ch := range contact.ConsentChannels {
 		out.Body.Channels[ch] = standing(k.Standing(contact.Scope{Channel: ch}))
 	}

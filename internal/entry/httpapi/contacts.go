@@ -45,11 +45,11 @@ func Contacts(dir Sites, open func(site.Site) ContactBook, jobs Jobs, files docu
 	h := contactsAPI{dir, open, jobs, files, clock, publicURL, &usages{}}
 	many := serve(dir, clock, maxManyIDs, func(a huma.API) { addBulk(a, h) })
 	mux := http.NewServeMux()
-	mux.Handle("/", serve(dir, clock, MaxBody, func(a huma.API) { addContacts(a, h) }))
+	mux.Handle("/", serveOr(elsewhere, dir, clock, MaxBody, func(a huma.API) { addContacts(a, h) }))
 	mux.Handle("/v1/bulk", many)
 	mux.Handle("/v1/bulk/", many)
 	mux.Handle("GET /v1/openapi.json", Logged(openAPIHandler()))
-	return mux
+	return onlyStraight(mux)
 }
 
 type contactsAPI struct {
@@ -288,13 +288,30 @@ type createInput struct {
 	Body contactChange
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *createInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error { return draft(c, in.Body) })
+}
+
+// draft finds what is at fault in a contact to be, where the schema found something as well: who
+// gives a phone number of a wrong kind is not told to give one.
+func draft(c caller, b contactChange) error {
+	p := b.patch()
+	if p.Email.Set && p.Email.Value == "" || p.Phone.Set || p.Mobile.Set || p.ExternalIDs.Set && len(p.ExternalIDs.Value) == 0 {
+		p.ExternalIDs = contact.Opt[[]string]{Set: true, Value: []string{"x:x"}}
+	}
+	_, err := contact.Draft(p, c.site.Policy(), c.by.Source(), c.by.ID, c.at)
+	return err
+}
+
 func (h contactsAPI) create(ctx context.Context, c caller, in *createInput) (*contactAnswer, error) {
-	if err := h.hasGroup(ctx, c, in.Body.Group.value, "/group"); err != nil {
+	var faults crm.Faults
+	if err := faults.Take(h.hasGroup(ctx, c, in.Body.Group.value, "/group")); err != nil {
 		return nil, err
 	}
 	now := h.clock.Now()
 	made, err := contact.Draft(in.Body.patch(), c.site.Policy(), c.by.Source(), c.by.ID, now)
-	if err != nil {
+	if err = faults.With(err); err != nil {
 		return nil, err
 	}
 	made, replayed, err := h.open(c.site).Create(ctx, made, in.once(c, now, "create-contact"))
@@ -368,12 +385,19 @@ type changeInput struct {
 	Body    contactChange
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *changeInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error { return contact.CheckPatch(in.Body.patch(), c.site.Policy(), c.at) })
+}
+
 func (h contactsAPI) change(ctx context.Context, c caller, in *changeInput) (*contactAnswer, error) {
-	if err := h.hasGroup(ctx, c, in.Body.Group.value, "/group"); err != nil {
-		return nil, h.absent(ctx, c, in.ID, err)
+	var faults crm.Faults
+	if err := faults.Take(h.hasGroup(ctx, c, in.Body.Group.value, "/group")); err != nil {
+		return nil, err
 	}
 	return h.edit(ctx, c, in.ID, in.IfMatch, func(k *contact.Contact, now time.Time) ([]string, error) {
-		return k.Edit(in.Body.patch(), c.site.Policy(), c.by.ID, now)
+		changed, err := k.Edit(in.Body.patch(), c.site.Policy(), c.by.ID, now)
+		return changed, slices.Clone(faults).With(err)
 	})
 }
 
@@ -393,7 +417,7 @@ type deleteInput struct {
 }
 
 func (h contactsAPI) delete(ctx context.Context, c caller, in *deleteInput) (*struct{}, error) {
-	if err := needsVersion(in.IfMatch); err != nil {
+	if err := needsVersion(in.IfMatch, "contact"); err != nil {
 		return nil, err
 	}
 	end := h.open(c.site).DeleteBy
@@ -521,27 +545,25 @@ func addressPatch(o optional[*addressChange]) contact.Opt[*contact.AddressPatch]
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// matches reads a list of entity tags as RFC 9110 §8.8.3.2 compares them; weak
+// matches compares a list of entity tags as RFC 9110 §8.8.3.2 does; weak
 // ones match too, as a version says all there is to say.
 func matches(header string, version int64) bool {
-	for _, t := range strings.Split(header, ",") {
-		t = strings.TrimPrefix(strings.TrimSpace(t), "W/")
-		if t == "*" || t == etag(version) {
-			return true
-		}
-	}
-	return false
+	tags, _ := entityTags(header)
+	return slices.Contains(tags, "*") || slices.Contains(tags, etag(version))
 }
 
-func needsVersion(ifMatch string) error {
+// needsVersion refuses a change that does not say which version of what it is of.
+func needsVersion(ifMatch, what string) error {
 	if strings.TrimSpace(ifMatch) != "" {
 		return nil
 	}
-	return crm.Errorf(crm.PreconditionRequired, "send If-Match with the ETag of the contact as you read it, so that nobody's change is lost")
+	return crm.Errorf(crm.PreconditionRequired, "send If-Match with the ETag of the %s as you read it, so that nobody's change is lost", what)
 }
 
-func stale(version int64) error {
-	return crm.Errorf(crm.Stale, "the contact was changed since; it is at version %d now: read it again and repeat your change", version)
+func stale(version int64) error { return staleOf("contact", version) }
+
+func staleOf(what string, version int64) error {
+	return crm.Errorf(crm.Stale, "the %s was changed since; it is at version %d now: read it again and repeat your change", what, version)
 }
 
 // notModified is a 304, which has no body.

@@ -75,6 +75,14 @@ func (h contactsAPI) listFields(_ context.Context, c caller, _ *struct{}) (*cust
 
 type createFieldInput struct{ Body customFieldJSON }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *createFieldInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		s := c.site
+		return s.AddField(contact.FieldDef(in.Body))
+	})
+}
+
 func (h contactsAPI) createField(ctx context.Context, c caller, in *createFieldInput) (*customFieldAnswer, error) {
 	err := h.changeFields(ctx, c, func(s *site.Site) error { return s.AddField(contact.FieldDef(in.Body)) })
 	return &customFieldAnswer{in.Body}, err
@@ -94,10 +102,23 @@ type changeFieldInput struct {
 	}
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *changeFieldInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		s := c.site
+		_, err := s.ChangeField(in.Key, in.change())
+		return err
+	})
+}
+
+func (in *changeFieldInput) change() site.FieldChange {
+	return site.FieldChange{Label: in.Body.Label.opt(), Options: in.Body.Options.opt(), Position: in.Body.Position.opt()}
+}
+
 func (h contactsAPI) changeField(ctx context.Context, c caller, in *changeFieldInput) (*customFieldAnswer, error) {
 	out := &customFieldAnswer{}
 	err := h.changeFields(ctx, c, func(s *site.Site) error {
-		f, err := s.ChangeField(in.Key, site.FieldChange{Label: in.Body.Label.opt(), Options: in.Body.Options.opt(), Position: in.Body.Position.opt()})
+		f, err := s.ChangeField(in.Key, in.change())
 		out.Body = customFieldJSON(f)
 		return err
 	})

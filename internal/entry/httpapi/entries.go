@@ -163,6 +163,15 @@ func documents(ids []string) []timeline.Document {
 	return docs
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *createEntryInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		b := in.Body
+		_, err := timeline.NewNote(timeline.Entry{Title: b.Title, Text: b.Text, Documents: documents(b.Documents)}, b.At, c.at, c.by.Source(), c.by.ID)
+		return err
+	})
+}
+
 func (h contactsAPI) createEntry(ctx context.Context, c caller, in *createEntryInput) (*activityAnswer, error) {
 	now := h.clock.Now()
 	b := in.Body
@@ -197,7 +206,7 @@ type changeEntryInput struct {
 }
 
 func (h contactsAPI) changeEntry(ctx context.Context, c caller, in *changeEntryInput) (*activityAnswer, error) {
-	if err := needsVersion(in.IfMatch); err != nil {
+	if err := needsVersion(in.IfMatch, "note"); err != nil {
 		return nil, err
 	}
 	if len(in.Body.Documents.value) > 2*timeline.MaxDocuments {
@@ -239,9 +248,7 @@ func (h contactsAPI) changeEntry(ctx context.Context, c caller, in *changeEntryI
 	return answerEntry(a), nil
 }
 
-func staleEntry(version int64) error {
-	return crm.Errorf(crm.Stale, "the note was changed since; it is at version %d now: read it again and repeat your change", version)
-}
+func staleEntry(version int64) error { return staleOf("note", version) }
 
 type deleteEntryInput struct {
 	ByID
@@ -250,7 +257,7 @@ type deleteEntryInput struct {
 }
 
 func (h contactsAPI) deleteEntry(ctx context.Context, c caller, in *deleteEntryInput) (*struct{}, error) {
-	if err := needsVersion(in.IfMatch); err != nil {
+	if err := needsVersion(in.IfMatch, "note"); err != nil {
 		return nil, err
 	}
 	return nil, h.open(c.site).DeleteEntry(ctx, crm.ContactID(in.ID), in.Entry, func(a timeline.Activity) error {
@@ -276,25 +283,30 @@ type sendMessageInput struct {
 	}
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *sendMessageInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		_, err := timeline.NewMessage(timeline.Message{Subject: in.Body.Subject, Text: in.Body.Text, Documents: documents(in.Body.Documents)}, c.at, c.by.Source(), c.by.ID)
+		return err
+	})
+}
+
 func (h contactsAPI) sendMessage(ctx context.Context, c caller, in *sendMessageInput) (*activityAnswer, error) {
-	if in.Key == "" {
-		return nil, crm.Errorf(crm.Malformed, "send an Idempotency-Key: a fresh UUID for each message, the same one when you repeat a request")
-	}
 	b, now := h.open(c.site), h.clock.Now()
 	m := timeline.Message{Subject: in.Body.Subject, Text: in.Body.Text, Documents: documents(in.Body.Documents), ByName: c.by.Signature()}
 	var faults crm.Faults
+	if in.Key == "" {
+		faults.Add("header/Idempotency-Key", "send one with every message: a fresh UUID for each, the same one when you repeat a request, so that nobody gets a mail twice")
+	}
 	switch reply := in.Body.ReplyTo; {
 	case c.by.Email != "" && reply != "nobody":
 		m.ReplyTo = mail.Address{Email: c.by.Email, Name: c.by.Name}
 	case reply == "me":
 		faults.Add("/reply_to", "only a member of the site can have answers sent to themselves")
 	}
-	if err := faults.Err(); err != nil {
-		return nil, err
-	}
 	o := in.once(c, now, "send-message "+in.ID)
 	a, replayed, err := once(ctx, b.MadeBy, o, func() (timeline.Activity, error) {
-		return h.newMessage(ctx, c, in.ID, in.Body.To, m, o, now)
+		return h.newMessage(ctx, c, in.ID, in.Body.To, m, o, now, faults)
 	}, func(id string) (timeline.Activity, error) { return b.Entry(ctx, crm.ContactID(in.ID), id) })
 	if err != nil {
 		return nil, err
@@ -302,18 +314,23 @@ func (h contactsAPI) sendMessage(ctx context.Context, c caller, in *sendMessageI
 	return madeEntry(in.ID, a, replayed), nil
 }
 
-// newMessage writes a message that counts towards the day's.
-func (h contactsAPI) newMessage(ctx context.Context, c caller, id, to string, m timeline.Message, o *contact.Once, now time.Time) (timeline.Activity, error) {
+// newMessage writes a message that counts towards the day's; faults were found in it before.
+func (h contactsAPI) newMessage(ctx context.Context, c caller, id, to string, m timeline.Message, o *contact.Once, now time.Time, faults crm.Faults) (timeline.Activity, error) {
 	var none timeline.Activity
 	b := h.open(c.site)
 	found, err := b.Get(ctx, crm.ContactID(id))
 	if err != nil {
 		return none, err
 	}
-	if m.To.Email, err = mailboxOf(&found, to); err != nil {
+	m.To.Email, err = mailboxOf(&found, to)
+	if err := faults.Take(err); err != nil {
 		return none, err
 	}
-	if _, err := timeline.NewMessage(m, now, c.by.Source(), c.by.ID); err != nil {
+	_, err = timeline.NewMessage(m, now, c.by.Source(), c.by.ID)
+	if err := faults.Take(err); err != nil {
+		return none, err
+	}
+	if err := faults.Err(); err != nil {
 		return none, err
 	}
 	why, err := b.Suppression(ctx, m.To.Email)

@@ -337,7 +337,7 @@ func TestAMessageGoesOutOnceWithItsEntry(t *testing.T) {
 	doc := s.upload(at, "a.txt", "hello")
 	s.must(200, s.do("POST", at+"/documents/"+doc+"/complete", ""))
 	body := fmt.Sprintf(`{"subject":"Your cake","text":"Dear **Emma**,\n\nsee https://b.example.","documents":[%q]}`, doc)
-	s.must(400, s.do("POST", at+"/messages", body))
+	s.must(422, s.do("POST", at+"/messages", body))
 	w := s.do("POST", at+"/messages", body, "Idempotency-Key", "k1")
 	made := s.must(201, w)
 	e := made["entry"].(map[string]any)

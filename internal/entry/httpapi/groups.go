@@ -172,6 +172,13 @@ func (h contactsAPI) listGroups(ctx context.Context, c caller, _ *struct{}) (*gr
 
 type createGroupInput struct{ Body groupChange }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *createGroupInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		return in.Body.apply(&group.Group{})
+	})
+}
+
 func (h contactsAPI) createGroup(ctx context.Context, c caller, in *createGroupInput) (*groupAnswer, error) {
 	if err := c.site.Plan.Needs(plan.Groups); err != nil {
 		return nil, err
@@ -219,9 +226,16 @@ type changeGroupInput struct {
 	Body    groupChange
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *changeGroupInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		return in.Body.apply(&group.Group{Name: "x"})
+	})
+}
+
 func (h contactsAPI) changeGroup(ctx context.Context, c caller, in *changeGroupInput) (*groupAnswer, error) {
-	if strings.TrimSpace(in.IfMatch) == "" {
-		return nil, crm.Errorf(crm.PreconditionRequired, "send If-Match with the ETag of the group as you read it, so that nobody's change is lost")
+	if err := needsVersion(in.IfMatch, "group"); err != nil {
+		return nil, err
 	}
 	if err := c.site.Plan.Needs(plan.Groups); err != nil {
 		return nil, err
@@ -231,8 +245,8 @@ func (h contactsAPI) changeGroup(ctx context.Context, c caller, in *changeGroupI
 	if err != nil {
 		return nil, err
 	}
-	if !matches(in.IfMatch, g.Version) {
-		return nil, crm.Errorf(crm.Stale, "the group was changed since; it is at version %d now: read it again and repeat your change", g.Version)
+	if err := atVersion(in.IfMatch, g.Version, "group"); err != nil {
+		return nil, err
 	}
 	if err := in.Body.apply(&g); err != nil {
 		return nil, err

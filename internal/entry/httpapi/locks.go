@@ -138,7 +138,7 @@ func (h contactsAPI) takeOffers(ctx context.Context, c caller, in *takeOffersInp
 // edit applies a change by hand to the version of a contact that the caller read, and
 // tells the timeline what it changed.
 func (h contactsAPI) edit(ctx context.Context, c caller, id, ifMatch string, rule func(*contact.Contact, time.Time) ([]string, error)) (*contactAnswer, error) {
-	if err := needsVersion(ifMatch); err != nil {
+	if err := needsVersion(ifMatch, "contact"); err != nil {
 		return nil, err
 	}
 	now := h.clock.Now()

@@ -19,6 +19,7 @@ func OpenAPI() ([]byte, error) {
 		}
 		tellApart(api.OpenAPI())
 		addExamples(api.OpenAPI())
+		addLimits(api.OpenAPI())
 		described.doc, described.err = json.MarshalIndent(api.OpenAPI(), "", "  ")
 	})
 	return described.doc, described.err

@@ -56,8 +56,8 @@ const aContact = `{"email":"emma@voorbeeld.example","first_name":"Emma","last_na
 	`"address":{"street":"Oudegracht 158","postcode":"3511 AZ","city":"Utrecht","country":"NL"},"tags":["VIP"]}`
 
 // tellApart brings into the description what the code decides beyond schemas: an
-// If-Match is needed where its absence is a 428, a header whose text says so too, and null in a request is the
-// same as absent, or clears.
+// id is not empty, If-Match is needed where its absence is a 428, a key where the operation's text
+// says so, and null in a request is the same as absent, or clears.
 func tellApart(doc *huma.OpenAPI) {
 	seen := map[*huma.Schema]bool{}
 	for _, p := range doc.Paths {
@@ -66,7 +66,11 @@ func tellApart(doc *huma.OpenAPI) {
 				continue
 			}
 			for _, param := range op.Parameters {
-				if param.Name == "If-Match" && op.Responses["428"] != nil || strings.HasPrefix(param.Description, "Needed") {
+				one, key := 1, param.Name == "Idempotency-Key" && strings.Contains(op.Description, "Needs an `Idempotency-Key`")
+				if param.In == "path" && param.Schema.MinLength == nil || key {
+					param.Schema.MinLength = &one // an empty id is another address, an empty key none
+				}
+				if param.Name == "If-Match" && op.Responses["428"] != nil || key {
 					param.Required = true
 				}
 			}
@@ -209,4 +213,32 @@ func sample(reg huma.Registry, s *huma.Schema, depth int) any {
 		return ""
 	}
 	return nil
+}
+
+// addLimits describes the headers that tell how often one may call.
+func addLimits(doc *huma.OpenAPI) {
+	header := func(says, example string) *huma.Header {
+		return &huma.Header{Description: says, Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
+	}
+	policy := header("The limit: q calls in w seconds, draft-ietf-httpapi-ratelimit-headers", `"default";q=600;w=60`)
+	left := header("What is left of it: r calls at once, all of them again in t seconds", `"default";r=598;t=1`)
+	wait := header("How many seconds to wait", "1")
+	for _, p := range doc.Paths {
+		for _, op := range methods(p) {
+			if op == nil {
+				continue
+			}
+			for status, r := range op.Responses {
+				if r.Headers == nil {
+					r.Headers = map[string]*huma.Header{}
+				}
+				if len(op.Security) == 0 && status != "401" {
+					r.Headers["RateLimit-Policy"], r.Headers["RateLimit"] = policy, left
+				}
+				if status == "429" || status == "503" {
+					r.Headers["Retry-After"] = wait
+				}
+			}
+		}
+	}
 }

@@ -2,9 +2,13 @@ package httpapi
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 func TestTheDescriptionIsOpenAPI31(t *testing.T) {
@@ -111,6 +115,72 @@ func TestExamplesAreOfOperations(t *testing.T) {
 	for id := range asks {
 		if !strings.Contains(string(raw), `"operationId": "`+id+`"`) {
 			t.Errorf("asks has an example of %s, which is no operation", id)
+		}
+	}
+}
+
+// huma leaves out what is embedded by a type that is not exported, which the JSON
+// has all the same.
+func TestEverySchemaHasWhatItsTypeSends(t *testing.T) {
+	api := newAPI(http.NewServeMux())
+	for _, add := range describe {
+		add(api)
+	}
+	checked := 0
+	for name, s := range api.OpenAPI().Components.Schemas.Map() {
+		typ := api.OpenAPI().Components.Schemas.TypeFromRef("#/components/schemas/" + name)
+		if typ == nil || typ.Kind() != reflect.Struct || s.Type != huma.TypeObject {
+			continue
+		}
+		for _, f := range reflect.VisibleFields(typ) {
+			field, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.Anonymous || !f.IsExported() || field == "" || field == "-" {
+				continue
+			}
+			if checked++; s.Properties[field] == nil {
+				t.Errorf("%s sends %s, which its schema does not have", name, field)
+			}
+		}
+	}
+	if checked < 300 {
+		t.Errorf("only %d fields were looked at", checked)
+	}
+}
+
+// Whoever reads the description learns of the limits without trying.
+func TestAnswersDescribeTheirLimits(t *testing.T) {
+	raw, err := OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			OperationID string
+			Parameters  []struct {
+				Name, In string
+				Schema   struct{ MinLength int }
+			}
+			Responses map[string]struct{ Headers map[string]any }
+		}
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, methods := range doc.Paths {
+		for _, op := range methods {
+			for status, r := range op.Responses {
+				if r.Headers["RateLimit"] == nil && !public[op.OperationID] && status != "401" {
+					t.Errorf("%s %s: the header RateLimit is not described", op.OperationID, status)
+				}
+				if (status == "429" || status == "503") && r.Headers["Retry-After"] == nil {
+					t.Errorf("%s %s: the header Retry-After is not described", op.OperationID, status)
+				}
+			}
+			for _, p := range op.Parameters {
+				if p.In == "path" && p.Schema.MinLength == 0 {
+					t.Errorf("%s: {%s} may be empty, which is another address", op.OperationID, p.Name)
+				}
+			}
 		}
 	}
 }

@@ -3,7 +3,9 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,13 +19,20 @@ type optional[T any] struct {
 	value T
 }
 
-// UnmarshalJSON is only called for a field that is there.
+// UnmarshalJSON is only called for a field that is there. What is of another kind is
+// refused by the schema; an error here would end the reading, and the faults
+// of the fields behind it would not be told in the same answer.
 func (o *optional[T]) UnmarshalJSON(b []byte) error {
 	o.set = true
 	if bytes.Equal(b, []byte("null")) {
 		return nil
 	}
-	return json.Unmarshal(b, &o.value)
+	err := json.Unmarshal(b, &o.value)
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) && !strings.HasPrefix(kind.Value, "number ") { // that is one too large, which the schema lets through
+		return nil
+	}
+	return err
 }
 
 // Schema is T's own, or null. Arrays of null elements stay refused.

@@ -111,18 +111,19 @@ func problemOf(e *crm.Error, id string) *Problem {
 		p.retry = max(1, p.retry)
 	}
 	for _, f := range e.Faults {
-		pf := ProblemFault{Detail: f.Detail}
-		if strings.HasPrefix(f.Pointer, "/") || f.Pointer == "" {
-			pf.Pointer = f.Pointer
-		} else {
-			pf.Parameter = f.Pointer
-		}
-		p.Errors = append(p.Errors, pf)
+		p.Errors = append(p.Errors, problemFault(f))
 	}
 	if e.Holder != "" {
 		p.Contact, p.ContactID = "/v1/contacts/"+string(e.Holder), string(e.Holder)
 	}
 	return p
+}
+
+func problemFault(f crm.Fault) ProblemFault {
+	if f.Pointer == "" || strings.HasPrefix(f.Pointer, "/") {
+		return ProblemFault{Pointer: f.Pointer, Detail: f.Detail}
+	}
+	return ProblemFault{Parameter: f.Pointer, Detail: f.Detail}
 }
 
 // WriteProblem answers an error outside of huma: forms, webhooks, middleware.
@@ -160,26 +161,39 @@ func humaError(status int, msg string, errs ...error) huma.StatusError {
 		}
 		p.Errors = append(p.Errors, faultOf(d))
 	}
+	if len(errs) == 0 && msg == "request body is required" {
+		p.Detail = "send a body: the JSON that /v1/openapi.json shows for this"
+	}
+	p.told()
+	return p
+}
+
+// told sums up the faults in detail.
+func (p *Problem) told() {
 	if len(p.Errors) == 1 {
 		p.Detail = p.Errors[0].Detail
 	} else if len(p.Errors) > 1 {
 		p.Detail = strconv.Itoa(len(p.Errors)) + " fields are at fault; each is listed in errors"
 	}
-	return p
 }
 
 func faultOf(d *huma.ErrorDetail) ProblemFault {
 	where, rest, _ := strings.Cut(d.Location, ".")
-	if where == "body" {
-		// body.emails[2].x → /emails/2/x
-		rest = strings.NewReplacer("[", ".", "]", "").Replace(rest)
-		p := ""
-		if rest != "" {
-			p = "/" + strings.ReplaceAll(rest, ".", "/")
-		}
-		return ProblemFault{Pointer: p, Detail: d.Message}
+	if where != "body" {
+		return ProblemFault{Parameter: strings.Trim(where+"/"+rest, "/"), Detail: parameterSays(d.Message)}
 	}
-	return ProblemFault{Parameter: strings.Trim(where+"/"+rest, "/"), Detail: d.Message}
+	if body, ok := d.Value.(string); ok && rest == "" && strings.Contains(d.Message, "JSON") || strings.Contains(d.Message, "json:") || strings.HasPrefix(d.Message, "invalid character") {
+		return unreadable(d.Message, body)
+	}
+	// body.emails[2].x → /emails/2/x
+	rest = strings.NewReplacer("[", ".", "]", "").Replace(rest)
+	if name, ok := strings.CutSuffix(d.Message, missing); ok {
+		rest, d.Message = strings.TrimPrefix(rest+"."+name, "."), "it"+missing
+	}
+	if rest != "" {
+		rest = "/" + strings.ReplaceAll(rest, ".", "/")
+	}
+	return ProblemFault{Pointer: rest, Detail: d.Message}
 }
 
 func init() {
@@ -189,6 +203,10 @@ func init() {
 		e := humaError(status, msg, errs...)
 		if p, ok := e.(*Problem); ok && ctx != nil {
 			p.RequestID = requestID(ctx.Context())
+			if a := askedOf(ctx.Context()); a != nil && status == http.StatusUnprocessableEntity {
+				p.Errors = a.all(p.Errors)
+				p.told()
+			}
 		}
 		return e
 	}

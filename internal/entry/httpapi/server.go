@@ -48,6 +48,7 @@ func requestID(ctx context.Context) string {
 type caller struct {
 	site site.Site
 	by   site.Actor
+	at   time.Time
 }
 
 func callerOf(ctx context.Context) caller {
@@ -63,13 +64,14 @@ func authenticate(dir site.Directory, clock crm.Clock, next http.Handler) http.H
 			WriteProblem(w, r, crm.Errorf(crm.Unauthorized, "send an API key as Authorization: Bearer ck_…"))
 			return
 		}
-		s, by, err := dir.ByCredential(r.Context(), strings.TrimSpace(token), clock.Now())
+		now := clock.Now()
+		s, by, err := dir.ByCredential(r.Context(), strings.TrimSpace(token), now)
 		if err != nil {
 			WriteProblem(w, r, err)
 			return
 		}
 		NoteSite(r.Context(), s.ID)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey, caller{s, by})))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey, caller{s, by, now})))
 	})
 }
 
@@ -130,25 +132,18 @@ func tooLarge(limit int64) error {
 	return crm.Errorf(crm.TooLarge, "the body is larger than %d KiB, which is the most that is read here", limit>>10)
 }
 
-// routed answers what no route matches as a problem, with Allow where another
-// method would match.
+// routed notes the route for the log line.
 func routed(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, pattern := mux.Handler(r)
-		if pattern != "" {
-			if n, ok := r.Context().Value(noteKey).(*note); ok {
-				n.route = pattern
-			}
-			mux.ServeHTTP(w, r)
+		_, pattern := mux.Handler(r)
+		if pattern == "" || !straight(r) {
+			nowhere(mux).ServeHTTP(w, r)
 			return
 		}
-		probe := &headerOnly{header: http.Header{}}
-		h.ServeHTTP(probe, r)
-		if probe.status == http.StatusMethodNotAllowed {
-			notOffered(w, r, probe.header.Get("Allow"))
-			return
+		if n, ok := r.Context().Value(noteKey).(*note); ok {
+			n.route = pattern
 		}
-		WriteProblem(w, r, crm.Errorf(crm.NotFound, "there is nothing at this address; see /v1/openapi.json for what there is"))
+		mux.ServeHTTP(w, r)
 	})
 }
 
@@ -172,24 +167,11 @@ func (h *headerOnly) WriteHeader(status int)      { h.status = status }
 // else fall to one with ("/v1/contacts/look-up" to "/v1/contacts/{id}").
 func refuseOthers(mux *http.ServeMux, doc *huma.OpenAPI) {
 	for path, item := range doc.Paths {
-		var offered, others []string
-		for _, m := range []struct {
-			name string
-			op   *huma.Operation
-		}{{http.MethodDelete, item.Delete}, {http.MethodGet, item.Get}, {http.MethodHead, item.Get}, {http.MethodOptions, nil},
-			{http.MethodPatch, item.Patch}, {http.MethodPost, item.Post}, {http.MethodPut, item.Put}, {http.MethodTrace, nil}} {
-			if m.op != nil {
-				offered = append(offered, m.name)
-			} else {
-				others = append(others, m.name)
+		allow := allowed(item)
+		for method, op := range methods(item) {
+			if op == nil && method != http.MethodHead { // GET's pattern takes HEAD along
+				mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) { notOffered(w, r, allow) })
 			}
-		}
-		allow := strings.Join(offered, ", ")
-		for _, method := range others {
-			if method == http.MethodHead {
-				continue // GET's pattern takes it along
-			}
-			mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) { notOffered(w, r, allow) })
 		}
 	}
 }

@@ -44,7 +44,7 @@ func Site(store SiteStore, clock crm.Clock, publicURL string) http.Handler {
 	for _, p := range []string{"/v1/sign-in", "/v1/sign-in/", "/v1/invitations/", "/sign-in", "/invitation"} {
 		top.Handle(p, public)
 	}
-	return withClient(top)
+	return withClient(onlyStraight(top))
 }
 
 type siteAPI struct {
@@ -129,11 +129,11 @@ func randomCode() uint64 {
 
 // atVersion refuses a change that does not name the version it is of.
 func atVersion(ifMatch string, version int64, what string) error {
-	if strings.TrimSpace(ifMatch) == "" {
-		return crm.Errorf(crm.PreconditionRequired, "send If-Match with the ETag of the %s as you read it, so that nobody's change is lost", what)
+	if err := needsVersion(ifMatch, what); err != nil {
+		return err
 	}
 	if !matches(ifMatch, version) {
-		return crm.Errorf(crm.Stale, "the %s was changed since; it is at version %d now: read it again and repeat your change", what, version)
+		return staleOf(what, version)
 	}
 	return nil
 }
@@ -225,7 +225,14 @@ type changeSiteInput struct {
 	}
 }
 
-func (h siteAPI) changeSite(ctx context.Context, c caller, in *changeSiteInput) (*settingsAnswer, error) {
+// Resolve has the rules looked at where something else is at fault already.
+func (in *changeSiteInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		return in.change().Check(c.site)
+	})
+}
+
+func (in *changeSiteInput) change() admin.Settings {
 	b := in.Body
 	change := admin.Settings{Name: b.Name, Country: b.Country, Language: b.Language, LockScope: b.LockScope, MaxTags: b.MaxTags, DoubleOptIn: b.DoubleOptIn}
 	if b.Automation != nil {
@@ -235,7 +242,11 @@ func (h siteAPI) changeSite(ctx context.Context, c caller, in *changeSiteInput) 
 			change.AutomationOff = &off
 		}
 	}
-	s, err := admin.ChangeSettings(ctx, h.store, c.site.ID, h.by(ctx, c), change, func(s site.Site) error {
+	return change
+}
+
+func (h siteAPI) changeSite(ctx context.Context, c caller, in *changeSiteInput) (*settingsAnswer, error) {
+	s, err := admin.ChangeSettings(ctx, h.store, c.site.ID, h.by(ctx, c), in.change(), func(s site.Site) error {
 		return atVersion(in.IfMatch, s.Version, "site")
 	})
 	if err != nil {

@@ -125,6 +125,14 @@ type createStatusInput struct {
 	}
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *createStatusInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		s := c.site
+		return s.AddStatus("st_", in.Body.Name, in.Body.Colour)
+	})
+}
+
 func (h contactsAPI) createStatus(ctx context.Context, c caller, in *createStatusInput) (*statusAnswer, error) {
 	var r [6]byte
 	if _, err := rand.Read(r[:]); err != nil {
@@ -151,6 +159,14 @@ type changeStatusInput struct {
 		Name   optional[string] `json:"name,omitempty" doc:"At most 60 characters" example:"Stamgast"`
 		Colour optional[string] `json:"colour,omitempty" doc:"#rrggbb; null for none" example:"#1a7f37"`
 	}
+}
+
+// Resolve has the rules looked at where something else is at fault already.
+func (in *changeStatusInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		s := c.site
+		return s.ChangeStatus(contact.Status(in.ID), in.Body.Name.opt(), in.Body.Colour.opt())
+	})
 }
 
 func (h contactsAPI) changeStatus(ctx context.Context, c caller, in *changeStatusInput) (*statusAnswer, error) {

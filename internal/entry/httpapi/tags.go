@@ -75,14 +75,15 @@ func (u *usages) count(ctx context.Context, s site.Site, b ContactBook, clock cr
 	return n, nil
 }
 
-type tagJSON struct {
+// TagJSON is exported as huma reads embedded fields of exported types alone.
+type TagJSON struct {
 	ID     string `json:"id" doc:"Follows from the name: another name has another id" example:"tg_0123456789abcdefghjkmnpqrs"`
 	Name   string `json:"name" example:"VIP"`
 	Colour string `json:"colour" doc:"#rrggbb, or empty" example:"#b7791f"`
 }
 
 type tagUseJSON struct {
-	tagJSON
+	TagJSON
 	Uses  int  `json:"uses" doc:"Contacts that have it" example:"12"`
 	Known bool `json:"known" doc:"It was made, coloured or comes of a preset; it stays when nobody has it" example:"true"`
 }
@@ -99,7 +100,7 @@ type tagAnswer struct {
 	Status   int
 	Location string `header:"Location"`
 	Body     struct {
-		tagJSON
+		TagJSON
 		Job string `json:"job,omitempty" doc:"The bulk action that brings the change to the contacts, see /v1/bulk/{id}" example:"bk_01k2abcdefghjkmnpqrstvwxyz"`
 	}
 }
@@ -173,8 +174,8 @@ func (h contactsAPI) listTags(ctx context.Context, c caller, _ *struct{}) (*tags
 	return out, nil
 }
 
-func (h contactsAPI) tagJSON(c caller, t tag.Tag) tagJSON {
-	return tagJSON{tag.ID(c.site.Secret, t.Name), t.Name, t.Colour}
+func (h contactsAPI) tagJSON(c caller, t tag.Tag) TagJSON {
+	return TagJSON{tag.ID(c.site.Secret, t.Name), t.Name, t.Colour}
 }
 
 func (h contactsAPI) getTag(ctx context.Context, c caller, in *TagByID) (*tagAnswer, error) {
@@ -183,7 +184,7 @@ func (h contactsAPI) getTag(ctx context.Context, c caller, in *TagByID) (*tagAns
 		return nil, err
 	}
 	out := &tagAnswer{Status: http.StatusOK}
-	out.Body.tagJSON = h.tagJSON(c, t)
+	out.Body.TagJSON = h.tagJSON(c, t)
 	return out, nil
 }
 
@@ -204,7 +205,7 @@ func (h contactsAPI) createTag(ctx context.Context, c caller, in *createTagInput
 		return nil, err
 	}
 	out := &tagAnswer{Status: http.StatusCreated}
-	out.Body.tagJSON = h.tagJSON(c, t)
+	out.Body.TagJSON = h.tagJSON(c, t)
 	return out, nil
 }
 
@@ -326,7 +327,7 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 	if kept, err := b.Tag(ctx, tag.ID(c.site.Secret, next.Name)); err == nil {
 		next = kept // a merged tag keeps its colour
 	}
-	out.Body.tagJSON = h.tagJSON(c, next)
+	out.Body.TagJSON = h.tagJSON(c, next)
 	return out, nil
 }
 
@@ -339,7 +340,7 @@ func (h contactsAPI) deleteTag(ctx context.Context, c caller, in *TagByID) (*tag
 		return nil, err
 	}
 	out := &tagAnswer{}
-	out.Body.tagJSON = h.tagJSON(c, t)
+	out.Body.TagJSON = h.tagJSON(c, t)
 	return out, h.tagJob(ctx, c, t.Name, "", out)
 }
 

@@ -173,17 +173,29 @@ func addImports(api huma.API, t Transfers) {
 	}, t.cancelImport)
 }
 
+// Resolve has the rules looked at where something else is at fault already.
+func (in *startInput) Resolve(ctx huma.Context) []error {
+	return checkLater(ctx, func(c caller) error {
+		j := in.job()
+		return j.CheckImport(c.site)
+	})
+}
+
+func (in *startInput) job() transfer.Job {
+	o := in.Body.Options
+	return transfer.Job{Filename: in.Body.Filename, Size: in.Body.Size, Mapping: in.Body.Mapping,
+		Options: transfer.Options{Existing: o.Existing, Tags: o.Tags, Status: o.Status}}
+}
+
 func (t Transfers) startImport(ctx context.Context, c caller, in *startInput) (*importAnswer, error) {
 	now := t.Clock.Now()
 	id, err := newJobID("imp_", now)
 	if err != nil {
 		return nil, err
 	}
-	o := in.Body.Options
-	j, up, err := transfer.Start(ctx, t.Open(c.site), t.Files, c.site, transfer.Job{
-		ID: id, By: c.by.ID, CreatedAt: now, Filename: in.Body.Filename, Size: in.Body.Size, Mapping: in.Body.Mapping,
-		Options: transfer.Options{Existing: o.Existing, Tags: o.Tags, Status: o.Status},
-	})
+	j := in.job()
+	j.ID, j.By, j.CreatedAt = id, c.by.ID, now
+	j, up, err := transfer.Start(ctx, t.Open(c.site), t.Files, c.site, j)
 	if err != nil {
 		return nil, err
 	}

@@ -168,6 +168,9 @@ func (s *Stack) processed(ctx context.Context) (map[string]resource, error) {
 	return t.Resources, nil
 }
 
+// defaultPath is how the OpenAPI body writes the route of all that has none.
+const defaultPath = "/$default"
+
 // createRoutes makes the API's routes. AWS imports them from the OpenAPI body
 // that SAM generates; MiniStack ignores that body.
 func (s *Stack) createRoutes(ctx context.Context, processed map[string]resource) error {
@@ -215,8 +218,12 @@ func (s *Stack) createRoutes(ctx context.Context, processed map[string]resource)
 				method = "ANY"
 				s.any[path] = s.resources[function]
 			}
+			key := strings.ToUpper(method) + " " + path
+			if path == defaultPath {
+				key = "$default"
+			}
 			if err := rest(ctx, "apigateway", "POST", join(api, "routes"), map[string]any{
-				"routeKey": strings.ToUpper(method) + " " + path, "target": "integrations/" + integrations[function],
+				"routeKey": key, "target": "integrations/" + integrations[function],
 			}, nil); err != nil {
 				return err
 			}

@@ -11,10 +11,10 @@ import (
 // this API has not: each site allows its own origins. The real gateway hands it
 // to the function of an ANY route, and so does this.
 
-// preflight invokes the function with an OPTIONS request; it reports false if no
-// ANY route matches.
+// preflight invokes the function with an OPTIONS request, that of the default
+// route if no ANY route matches; it reports false if there is none either.
 func (s *Stack) preflight(w http.ResponseWriter, r *http.Request) bool {
-	function := ""
+	function := s.any[defaultPath]
 	for pattern, f := range s.any {
 		prefix, _, variable := strings.Cut(pattern, "{")
 		if r.URL.Path == pattern || variable && strings.HasPrefix(r.URL.Path, prefix) {
