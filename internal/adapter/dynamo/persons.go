@@ -24,7 +24,8 @@ func (t *Table) Join(ctx context.Context, p member.Person, m member.Membership) 
 func (t *Table) Leave(ctx context.Context, p member.Person, m member.Membership) error {
 	err := t.commit(ctx, p, types.TransactWriteItem{Delete: &types.Delete{
 		TableName: t.name, Key: membershipKey(p, m.Site),
-		ConditionExpression: ptr("member = :m"), ExpressionAttributeValues: item{":m": str(m.Member)},
+		ConditionExpression: ptr("#member = :m"), ExpressionAttributeNames: map[string]string{"#member": "member"}, // a reserved word
+		ExpressionAttributeValues: item{":m": str(m.Member)},
 	}})
 	var l *lost
 	if asLost(err, &l) {

@@ -32,6 +32,11 @@ func story(t mail.Template, lang string) (mail.House, mail.Message) {
 	case mail.SignInCode:
 		m.Values[mail.Code], m.Values[mail.Link] = "1234 5678", "https://app.example.nl/sign-in#bakery.3q7x"
 		until(10 * time.Minute)
+	case mail.AddressCode:
+		m.Values[mail.Code] = "1234 5678"
+		until(10 * time.Minute)
+	case mail.AddressChanged:
+		m.Values[mail.NewAddress] = "s…@bakkerij-de-zon.example"
 	case mail.ConfirmSubscription:
 		m.Values[mail.List], m.Values[mail.Link] = "Vers van de Zon", "https://app.example.nl/c/bakery-3q7x"
 		until(7 * 24 * time.Hour)

@@ -24,6 +24,10 @@ const (
 	Invitation Template = "invitation"
 	// SignInCode gives a member a code to sign in with, and a link that does the same.
 	SignInCode Template = "sign_in_code"
+	// AddressCode gives a member a code that proves their new address, AddressChanged
+	// tells the one before.
+	AddressCode    Template = "address_code"
+	AddressChanged Template = "address_changed"
 	// ConfirmSubscription asks whether a person wants a newsletter (double opt-in). Its
 	// link leads to a page that confirms by POST, as mail scanners follow links.
 	ConfirmSubscription Template = "confirm_subscription"
@@ -34,13 +38,14 @@ const (
 )
 
 // Templates lists all of them.
-var Templates = []Template{Invitation, SignInCode, ConfirmSubscription, AccessReady, FromMember}
+var Templates = []Template{Invitation, SignInCode, AddressCode, AddressChanged, ConfirmSubscription, AccessReady, FromMember}
 
 // Names of values. All are plain text; what a mail does not need it may have.
 const (
 	Name        = "name"        // how the reader is addressed
 	Link        = "link"        // where the mail's button leads: https, or http on a laptop
 	Code        = "code"        // to be typed over
+	NewAddress  = "address"     // a member's new address, not in full
 	By          = "by"          // name of the member who acts
 	List        = "list"        // name of a newsletter list
 	Subject     = "subject"     // of a member's message
@@ -52,6 +57,8 @@ const (
 var needs = map[Template][]string{
 	Invitation:          {Link},
 	SignInCode:          {Code},
+	AddressCode:         {Code},
+	AddressChanged:      {NewAddress},
 	ConfirmSubscription: {Link, List},
 	AccessReady:         {Link},
 	FromMember:          {Subject, Text},

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -124,7 +125,7 @@ func AskCode(ctx context.Context, st Store, a Asked) (handle string, err error) 
 	if wait, err := st.PersonMay(ctx, p, CodesPerPerson, a.Now); err != nil || wait > 0 {
 		return "", refused(wait, err)
 	}
-	code := fmt.Sprintf("%08d", a.Random%100_000_000)
+	code := newCode(a.Random)
 	handle = signInPrefix + string(p) + "_" + hex.EncodeToString(a.Secret[:])
 	s := SignIn{ID: digest("sign-in", handle), Code: sealCode(handle, code), Expires: a.Now.Add(CodeFor)}
 	if err := st.PutSignIn(ctx, p, s); err != nil {
@@ -136,7 +137,7 @@ func AskCode(ctx context.Context, st Store, a Asked) (handle string, err error) 
 	}
 	for _, ms := range in {
 		_, m, err := st.Member(ctx, ms.Site, ms.Member)
-		if crm.CodeOf(err) == crm.NotFound || err == nil && m.State != Active {
+		if crm.CodeOf(err) == crm.NotFound || err == nil && (m.State != Active || PersonOf(m.Email) != p) {
 			continue
 		}
 		if err != nil {
@@ -167,7 +168,7 @@ func codeMail(m Member, a Asked, s SignIn, handle, code string) mail.Message {
 	if a.Language == "" {
 		a.Language = m.Language
 	}
-	values := map[string]string{mail.Name: m.Name, mail.Code: code[:4] + " " + code[4:], mail.Until: s.Expires.Format(time.RFC3339)}
+	values := map[string]string{mail.Name: m.Name, mail.Code: spoken(code), mail.Until: s.Expires.Format(time.RFC3339)}
 	if a.Link != "" {
 		// Behind the #, which browsers send nowhere: no log has the code.
 		values[mail.Link] = a.Link + "/sign-in#" + url.QueryEscape(handle) + "." + code
@@ -175,6 +176,11 @@ func codeMail(m Member, a Asked, s SignIn, handle, code string) mail.Message {
 	return mail.Message{Template: mail.SignInCode, Language: a.Language, To: mail.Address{Email: m.Email, Name: m.Name},
 		Values: values, CreatedAt: a.Now, Expires: s.Expires}
 }
+
+func newCode(random uint64) string { return fmt.Sprintf("%08d", random%100_000_000) }
+
+// spoken is a code as people read it.
+func spoken(code string) string { return code[:4] + " " + code[4:] }
 
 func sealCode(handle, code string) string {
 	mac := hmac.New(sha256.New, []byte(handle))
@@ -220,27 +226,14 @@ func Verify(ctx context.Context, st Store, v Verified) ([]SignedIn, error) {
 	if wait, err := st.ClientMay(ctx, v.Client, TriesPerClient, v.Now); err != nil || wait > 0 {
 		return nil, refused(wait, err)
 	}
-	p, ok := parseHandle(v.Handle)
+	p, ok := parseHandle(signInPrefix, v.Handle)
 	if !ok {
 		return nil, errCode
 	}
-	code := strings.Map(func(r rune) rune {
-		if r == ' ' || r == '-' || r == '\u00a0' {
-			return -1
-		}
-		return r
-	}, v.Code)
-	right := false
-	err := st.TrySignIn(ctx, p, digest("sign-in", v.Handle), func(s *SignIn) error {
-		err := s.Try(v.Handle, code, v.Now)
-		right = s.Used
-		return err
-	})
-	if crm.CodeOf(err) == crm.NotFound || err == nil && !right {
-		err = errCode
-	}
-	if err != nil {
+	if right, err := proved(ctx, st, p, digest("sign-in", v.Handle), v.Handle, v.Code, v.Now); err != nil {
 		return nil, err
+	} else if !right {
+		return nil, errCode
 	}
 	in, err := st.Memberships(ctx, p)
 	if err != nil {
@@ -271,8 +264,27 @@ func Verify(ctx context.Context, st Store, v Verified) ([]SignedIn, error) {
 	return out, nil
 }
 
-func parseHandle(handle string) (Person, bool) {
-	rest, ok := strings.CutPrefix(handle, signInPrefix)
+// proved tries a code as people type it, and reports whether it is the right one.
+func proved(ctx context.Context, st Store, p Person, id, handle, typed string, now time.Time) (right bool, err error) {
+	code := strings.Map(func(r rune) rune {
+		if r == ' ' || r == '-' || r == '\u00a0' {
+			return -1
+		}
+		return r
+	}, typed)
+	err = st.TrySignIn(ctx, p, id, func(s *SignIn) error {
+		err := s.Try(handle, code, now)
+		right = s.Used
+		return err
+	})
+	if crm.CodeOf(err) == crm.NotFound || errors.Is(err, errCode) {
+		return false, nil
+	}
+	return right, err
+}
+
+func parseHandle(prefix, handle string) (Person, bool) {
+	rest, ok := strings.CutPrefix(handle, prefix)
 	p, secret, _ := strings.Cut(rest, "_")
 	return Person(p), ok && Person(p).Valid() && isSecret(secret)
 }

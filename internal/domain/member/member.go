@@ -98,6 +98,7 @@ const (
 	sessionPrefix    = "cs_"
 	invitationPrefix = "ci_"
 	signInPrefix     = "si_"
+	movePrefix       = "em_"
 	idPrefix         = "mb_"
 )
 

@@ -33,6 +33,19 @@ func addMe(api huma.API, h siteAPI) {
 		Errors: []int{http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusRequestEntityTooLarge},
 	}, h.changeMe)
 	operationFor(api, membersOnly, huma.Operation{
+		OperationID: "change-my-email", Method: http.MethodPost, Path: "/v1/me/email", Tags: tags, DefaultStatus: http.StatusAccepted, MaxBodyBytes: -1,
+		Summary: "Ask for another address of mine",
+		Description: "For members. Mails a code to the new address, which works for ten minutes, with five tries, together with `change` of this answer. " +
+			"Nothing changes before. At this site alone; at most five codes an hour for an address.",
+		Errors: []int{http.StatusConflict, http.StatusRequestEntityTooLarge},
+	}, h.changeMyEmail)
+	operationFor(api, membersOnly, huma.Operation{
+		OperationID: "verify-my-email", Method: http.MethodPost, Path: "/v1/me/email/verify", Tags: tags, MaxBodyBytes: -1,
+		Summary:     "Change my address with the code",
+		Description: "From now on this address signs in, and the one before no longer does; it is told. Sessions stay.",
+		Errors:      []int{http.StatusConflict, http.StatusRequestEntityTooLarge},
+	}, h.verifyMyEmail)
+	operationFor(api, membersOnly, huma.Operation{
 		OperationID: "leave-site", Method: http.MethodDelete, Path: "/v1/me", Tags: tags, DefaultStatus: http.StatusNoContent,
 		Summary: "Leave the site", Description: "For members. A site always keeps an owner. Needs `If-Match` with the ETag of `/v1/me`.",
 		Errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired},
@@ -89,6 +102,47 @@ type changeMeInput struct {
 
 func (h siteAPI) changeMe(ctx context.Context, c caller, in *changeMeInput) (*memberAnswer, error) {
 	return h.applyToMember(ctx, c, c.by.ID, in.IfMatch, member.Change{Name: in.Body.Name.pointer(), Language: in.Body.Language.pointer()})
+}
+
+type changeMyEmailInput struct {
+	Body struct {
+		Email string `json:"email" maxLength:"300" example:"ann.new@voorbeeld.example"`
+	}
+}
+
+type changeMyEmailAnswer struct {
+	Body struct {
+		Change    string    `json:"change" doc:"Goes with the code" example:"em_0123456789abcdefghjkmnpqrs_0b5c"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+}
+
+func (h siteAPI) changeMyEmail(ctx context.Context, c caller, in *changeMyEmailInput) (*changeMyEmailAnswer, error) {
+	now := h.clock.Now()
+	handle, err := member.AskMove(ctx, h.store, c.site, member.Moving{By: c.by, Email: in.Body.Email, Client: clientOf(ctx).network,
+		Secret: random[[32]byte](), Random: randomCode(), Now: now})
+	if err != nil {
+		return nil, err
+	}
+	out := &changeMyEmailAnswer{}
+	out.Body.Change, out.Body.ExpiresAt = handle, now.Add(member.CodeFor)
+	return out, nil
+}
+
+type verifyMyEmailInput struct {
+	Body struct {
+		Email  string `json:"email" maxLength:"300" doc:"The new address again" example:"ann.new@voorbeeld.example"`
+		Change string `json:"change" maxLength:"120" example:"em_0123456789abcdefghjkmnpqrs_0b5c"`
+		Code   string `json:"code" maxLength:"20" doc:"Eight digits; blanks do not matter" example:"1234 5678"`
+	}
+}
+
+func (h siteAPI) verifyMyEmail(ctx context.Context, c caller, in *verifyMyEmailInput) (*memberAnswer, error) {
+	if err := member.Move(ctx, h.store, c.site, member.Moved{By: c.by, Email: in.Body.Email, Handle: in.Body.Change, Code: in.Body.Code,
+		Request: requestID(ctx), Client: clientOf(ctx).network, Now: h.clock.Now()}); err != nil {
+		return nil, err
+	}
+	return h.member(ctx, c, c.by.ID)
 }
 
 func (h siteAPI) leave(ctx context.Context, c caller, in *Versioned) (*struct{}, error) {

@@ -531,3 +531,106 @@ func TestExportsAndImportsAreInTheLog(t *testing.T) {
 }
 
 func (noQueue) SendAccess(context.Context, privacy.AccessTask) error { return nil }
+
+// signsIn gives the sites that a code to an address opens.
+func (o *office) signsIn(email string) (sites []string) {
+	o.t.Helper()
+	handle := o.must(202, "", "POST", "/v1/sign-in", fmt.Sprintf(`{"email":%q}`, email))["sign_in"]
+	for _, id := range []crm.SiteID{"bakery", "florist"} {
+		m := o.store.last[id]
+		if m.To.Email != email || m.Template != mail.SignInCode {
+			continue
+		}
+		for _, s := range o.must(200, "", "POST", "/v1/sign-in/verify", fmt.Sprintf(`{"sign_in":%q,"code":%q}`, handle, m.Values[mail.Code]))["sessions"].([]any) {
+			sites = append(sites, s.(map[string]any)["site"].(map[string]any)["id"].(string))
+		}
+		delete(o.store.last, id)
+	}
+	return sites
+}
+
+// Who was removed from one site signs in to their others, and their person forgets the site.
+func TestARemovedMemberSignsInElsewhere(t *testing.T) {
+	o := newOffice(t)
+	_, owner := o.hire("bakery", "ann@b.example", member.Owner)
+	bob, _ := o.hire("bakery", "bob@b.example", member.Viewer)
+	o.hire("florist", "bob@b.example", member.Viewer)
+	if got := fmt.Sprint(o.signsIn("bob@b.example")); got != "[bakery florist]" {
+		t.Errorf("before, bob signs in to %s", got)
+	}
+	o.must(204, owner, "DELETE", "/v1/members/"+bob.ID, "", "If-Match", "*")
+	if got := fmt.Sprint(o.signsIn("bob@b.example")); got != "[florist]" {
+		t.Errorf("after, bob signs in to %s", got)
+	}
+	in, err := o.store.Memberships(t.Context(), member.PersonOf("bob@b.example"))
+	if err != nil || len(in) != 1 || in[0].Site != "florist" {
+		t.Errorf("bob is of %v, %v", in, err)
+	}
+}
+
+func TestAMemberChangesTheirOwnAddress(t *testing.T) {
+	o := newOffice(t)
+	ann, token := o.hire("bakery", "ann@b.example", member.Owner)
+	_, bob := o.hire("bakery", "bob@b.example", member.Viewer)
+	_, elsewhere := o.hire("florist", "ann@b.example", member.Viewer)
+	ask := func(of, email string) (handle, code string) {
+		t.Helper()
+		handle = o.must(202, of, "POST", "/v1/me/email", fmt.Sprintf(`{"email":%q}`, email))["change"].(string)
+		m := o.store.last["bakery"]
+		if m.To.Email != email || m.Template != mail.AddressCode || m.Values[mail.Link] != "" {
+			t.Errorf("the code went out as %+v", m)
+		}
+		return handle, m.Values[mail.Code]
+	}
+	verify := func(want int, of, email, handle, code string) map[string]any {
+		t.Helper()
+		return o.must(want, of, "POST", "/v1/me/email/verify", fmt.Sprintf(`{"email":%q,"change":%q,"code":%q}`, email, handle, code))
+	}
+	o.must(422, token, "POST", "/v1/me/email", `{"email":"none"}`)
+	o.must(422, token, "POST", "/v1/me/email", `{"email":"ann@b.example"}`)
+	o.must(409, token, "POST", "/v1/me/email", `{"email":"BOB@b.example"}`)
+
+	const fresh = "ann.new@b.example"
+	handle, code := ask(token, fresh)
+	verify(422, token, fresh, handle, "0000 0000")
+	verify(422, token, "ann.other@b.example", handle, code)
+	verify(422, bob, fresh, handle, code)
+	verify(422, elsewhere, fresh, handle, code)
+	o.must(401, "", "POST", "/v1/sign-in/verify", fmt.Sprintf(`{"sign_in":%q,"code":%q}`, "si_"+handle[3:], code))
+	if got := o.signsIn(fresh); got != nil {
+		t.Errorf("an address that was not proved signs in to %v", got)
+	}
+	if got := verify(200, token, fresh, handle, code); got["email"] != fresh || got["version"] != 3.0 || got["id"] != ann.ID {
+		t.Errorf("moved to %v", got)
+	}
+	verify(422, token, fresh, handle, code)
+	o.must(200, token, "GET", "/v1/me", "")
+	if got := fmt.Sprint(o.signsIn(fresh), o.signsIn("ann@b.example")); got != "[bakery] [florist]" {
+		t.Errorf("new and old address sign in to %s", got)
+	}
+	rows := o.must(200, token, "GET", "/v1/audit?action=member.changed", "")["entries"].([]any)
+	if len(rows) != 1 || fmt.Sprint(rows[0].(map[string]any)["fields"]) != "[email]" || rows[0].(map[string]any)["by"] != ann.ID {
+		t.Errorf("the log says %v", rows)
+	}
+
+	// Somebody else was invited by the address while its code was under way.
+	late, code := ask(bob, "carl@b.example")
+	o.must(201, token, "POST", "/v1/members", `{"email":"carl@b.example","role":"viewer"}`)
+	verify(409, bob, "carl@b.example", late, code)
+
+	// Tried too often, the right code is as good as a wrong one.
+	late, code = ask(bob, "bob.new@b.example")
+	for range member.CodeTries {
+		verify(422, bob, "bob.new@b.example", late, "0000 0000")
+	}
+	verify(422, bob, "bob.new@b.example", late, code)
+
+	// Only its spelling changes: the address signs in as before.
+	handle, code = ask(token, "Ann.New@b.example")
+	verify(200, token, "Ann.New@b.example", handle, code)
+	if got := fmt.Sprint(o.signsIn("Ann.New@b.example")); got != "[bakery]" {
+		t.Errorf("spelled in another way it signs in to %s", got)
+	}
+	key := o.must(201, token, "POST", "/v1/keys", `{"name":"till","scopes":["members"]}`)["key"].(string)
+	o.must(403, key, "POST", "/v1/me/email", `{"email":"x@b.example"}`)
+}

@@ -125,6 +125,19 @@ func TestMembersComeInByMail(t *testing.T) {
 	s.do(byCode, 401, "GET", "/v1/me", nil)
 	s.do(byLink, 200, "GET", "/v1/contacts", nil)
 
+	// Another address: a code to the new one, and the old one is told.
+	fresh := s.address()
+	change := s.field(s.do(byLink, 202, "POST", "/v1/me/email", map[string]any{"email": fresh}), "change")
+	code = regexp.MustCompile(`\b\d{4} \d{4}\b`).FindString(s.getsMail(fresh, 1)[0].BodyText)
+	s.do(byLink, 422, "POST", "/v1/me/email/verify", map[string]any{"email": fresh, "change": change, "code": wrong})
+	s.do(byLink, 200, "POST", "/v1/me/email/verify", map[string]any{"email": fresh, "change": change, "code": code})
+	told := s.getsMail(email, 2+codes)[1+codes]
+	if !strings.Contains(told.Subject, "address") || strings.Contains(told.BodyText, fresh) || !strings.Contains(told.BodyText, fresh[:1]+"…@e2e.example") {
+		t.Errorf("the old address is told %+v", told)
+	}
+	s.do(nobody, 202, "POST", "/v1/sign-in", map[string]any{"email": fresh})
+	s.getsMail(fresh, 2)
+
 	// A key of the owner's: it does what it may, is seen to be used, and ends.
 	owner := s.owner()
 	made := s.do(owner, 201, "POST", "/v1/keys", map[string]any{"name": "till " + surname, "scopes": []string{"contacts.read"}})
@@ -150,13 +163,13 @@ func TestMembersComeInByMail(t *testing.T) {
 	s.do(owner, 204, "DELETE", "/v1/members/"+id, nil, "If-Match", "*")
 	s.do(byLink, 401, "GET", "/v1/me", nil)
 	for object, want := range map[string][]string{
-		id: {"member.invited", "member.joined", "member.removed"}, s.field(made, "id"): {"key.created", "key.revoked"},
+		id: {"member.changed", "member.invited", "member.joined", "member.removed"}, s.field(made, "id"): {"key.created", "key.revoked"},
 	} {
 		if got := s.logged("object=" + object); !slices.Equal(got, want) {
 			t.Errorf("the log says %v of %s, want %v", got, object, want)
 		}
 	}
-	if got, want := s.logged("by="+id), []string{"member.joined", "session.ended", "session.started", "session.started"}; !slices.Equal(got, want) {
+	if got, want := s.logged("by="+id), []string{"member.changed", "member.joined", "session.ended", "session.started", "session.started"}; !slices.Equal(got, want) {
 		t.Errorf("the log says that the member did %v, want %v", got, want)
 	}
 }
