@@ -346,6 +346,54 @@ func TestAnAddressThatWasLeftGoesBackAndForth(t *testing.T) {
 	}
 }
 
+// Each contact that comes back has the evidence of what its consents are again.
+func TestAnUndoneMergeLeavesEvidenceWithEachContact(t *testing.T) {
+	b, ctx := book(t), context.Background()
+	var ids []crm.ContactID
+	for email, to := range map[string]contact.Consent{"a@b.example": contact.ConsentNever, "b@b.example": contact.ConsentSubscribed, "c@b.example": contact.ConsentUnsubscribed} {
+		c := create(t, b, email)
+		if to != contact.ConsentNever {
+			c = change(t, b, c.ID, settle(to, "member"))
+		}
+		ids = append(ids, c.ID)
+	}
+	slices.Sort(ids)
+	was := map[crm.ContactID]contact.Consent{}
+	for _, id := range ids {
+		c, err := b.Get(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was[id] = c.Consent
+	}
+	r, into := mustMerge(t, b, ids[0], ids[1:]...)
+	if into.Consent != contact.ConsentUnsubscribed {
+		t.Fatalf("together they are %s", into.Consent)
+	}
+	mustUndo(t, b, r.ID)
+	for _, id := range ids {
+		c, err := b.Get(ctx, id)
+		if err != nil || c.Consent != was[id] {
+			t.Fatalf("%s comes back %s, %v", id, c.Consent, err)
+		}
+		rows, err := b.Evidence(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, row := range rows {
+			if row.Value("how") == "unmerge" {
+				if n++; row.Value("from") != "unsubscribed" || row.Value("to") != string(was[id]) || row.Value("address") != c.Email {
+					t.Errorf("%s has the evidence %v", c.Email, row.Values)
+				}
+			}
+		}
+		if want := map[bool]int{true: 1}[was[id] != contact.ConsentUnsubscribed]; n != want {
+			t.Errorf("%s has %d rows of the undoing, want %d", c.Email, n, want)
+		}
+	}
+}
+
 func TestAnUndoneMergeDoesNotLiftASuppression(t *testing.T) {
 	b, ctx := book(t), context.Background()
 	a, c := create(t, b, "a@b.example"), create(t, b, "c@b.example")

@@ -240,6 +240,9 @@ func (c *Contact) Settle(s Scope, to Consent, m Mark) (changed bool) {
 			c.stand(s, Standing{to, m})
 		}
 	}
+	if s.List == "" && to.Blocks() {
+		to = Strictest(to, c.Standing(s).Held)
+	}
 	set(s, to, m)
 	whole := Scope{Channel: s.Channel}
 	switch was := c.Standing(whole).State; {
@@ -266,8 +269,8 @@ func (c *Contact) release(ch Channel, m Mark) bool {
 	if held == "" || slices.ContainsFunc(c.Subscriptions, func(l Subscription) bool { return l.Channel == ch && l.State == ConsentSubscribed }) {
 		return false
 	}
-	c.stand(whole, Standing{held, Mark{Since: m.Since, Source: m.Source}})
-	return true
+	c.stand(whole, Standing{ConsentNever, Mark{}})
+	return c.hear(whole, held, Mark{Since: m.Since, Source: m.Source})
 }
 
 // hold takes over from another contact a refusal that lists alone have lifted: of
@@ -275,8 +278,11 @@ func (c *Contact) release(ch Channel, m Mark) bool {
 func (c *Contact) hold(ch Channel, other *Contact) (changed bool) {
 	whole := Scope{Channel: ch}
 	mine, theirs := c.Standing(whole), other.Standing(whole)
-	if theirs.Held == "" || mine.State.Blocks() {
+	if theirs.Held == "" {
 		return false
+	}
+	if mine.State.Blocks() {
+		return c.hear(whole, theirs.Held, Mark{Since: theirs.Since, Source: theirs.Source})
 	}
 	if held := Strictest(mine.Held, theirs.Held); held != mine.Held {
 		if mine.Held == "" {
@@ -287,7 +293,7 @@ func (c *Contact) hold(ch Channel, other *Contact) (changed bool) {
 	}
 	for _, l := range slices.Clone(c.Subscriptions) {
 		s := Scope{l.Channel, l.List}
-		if l.Channel == ch && !l.State.Blocks() && other.Standing(s).State != ConsentSubscribed {
+		if l.Channel == ch && l.State.rank() < theirs.Held.rank() && other.Standing(s).State != ConsentSubscribed {
 			c.stand(s, Standing{theirs.Held, Mark{Since: theirs.Since, Source: theirs.Source}})
 			changed = true
 		}

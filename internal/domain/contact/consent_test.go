@@ -1,0 +1,147 @@
+package contact
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// standings are all ways in which somebody can stand with e-mail and with two lists, as far as
+// refusals and what was lifted of them allow.
+func standings() (out []Contact) {
+	add := func(all Standing, a, b Consent) {
+		c := Contact{Consent: all.State, ConsentMark: all.Mark}
+		for i, said := range []Consent{a, b} {
+			if said != ConsentNever {
+				c.stand(Scope{ByEmail, []string{"a", "b"}[i]}, Standing{State: said})
+			}
+		}
+		out = append(out, c)
+	}
+	for _, a := range Consents {
+		for _, b := range Consents {
+			for _, all := range Consents {
+				low := func(said Consent) bool { return said != ConsentNever && said.rank() < all.rank() }
+				if !all.Blocks() || !low(a) && !low(b) {
+					add(Standing{State: all}, a, b)
+				}
+			}
+			if a != ConsentSubscribed && b != ConsentSubscribed {
+				continue
+			}
+			for _, held := range []Consent{ConsentUnsubscribed, ConsentComplained} {
+				if slices.ContainsFunc([]Consent{a, b}, func(said Consent) bool {
+					return said != ConsentNever && said != ConsentSubscribed && said.rank() < held.rank()
+				}) {
+					continue
+				}
+				add(Standing{State: ConsentNever, Mark: Mark{Held: held}}, a, b)
+			}
+		}
+	}
+	return out
+}
+
+func sayConsents(c *Contact) string {
+	whole := c.Standing(Scope{Channel: ByEmail})
+	return fmt.Sprintf("%s (held %q), a %s, b %s", whole.State, whole.Held, c.Standing(Scope{ByEmail, "a"}).State, c.Standing(Scope{ByEmail, "b"}).State)
+}
+
+// Whoever of two is merged into the other, in each scope the stricter of both stays, what one
+// has refused is lifted nowhere, and a list is sent to nobody who would not get it from both,
+// unless one never spoke of it.
+func TestMergedConsentsAreTheStrictest(t *testing.T) {
+	all := standings()
+	for i := range all {
+		for j := range all {
+			x, y := all[i].Clone(), all[j].Clone()
+			x.JoinConsents(&all[j])
+			y.JoinConsents(&all[i])
+			where := fmt.Sprintf("%s\nand %s\nare %s", sayConsents(&all[i]), sayConsents(&all[j]), sayConsents(&x))
+			if got := sayConsents(&y); got != sayConsents(&x) {
+				t.Fatalf("%s\nor %s", where, got)
+			}
+			for _, s := range []Scope{{Channel: ByEmail}, {ByEmail, "a"}, {ByEmail, "b"}} {
+				one, _ := all[i].Refused(s)
+				other, _ := all[j].Refused(s)
+				if stays, _ := x.Refused(s); Strictest(stays, Strictest(one, other)) != stays {
+					t.Fatalf("%s: a refusal of %+v is lifted", where, s)
+				}
+				if s.List == "" {
+					continue
+				}
+				strict := Strictest(all[i].Standing(s).State, all[j].Standing(s).State)
+				if got := x.Standing(s).State; Strictest(strict, got) != got {
+					t.Fatalf("%s: the stricter of %+v was %s", where, s, strict)
+				}
+			}
+			if again := x.Clone(); again.JoinConsents(&all[j]) || again.JoinConsents(&all[i]) {
+				t.Fatalf("%s\nand the same again %s", where, sayConsents(&again))
+			}
+		}
+	}
+}
+
+// However many are merged, and in whichever order, they end the same.
+func TestConsentsOfManyEndTheSameInAnyOrder(t *testing.T) {
+	all := standings()
+	for i := 0; i < len(all); i += 3 {
+		for j := 1; j < len(all); j += 4 {
+			for k := 2; k < len(all); k += 7 {
+				want := ""
+				for _, order := range [][3]int{{i, j, k}, {k, i, j}, {j, k, i}, {k, j, i}} {
+					c := all[order[0]].Clone()
+					c.JoinConsents(&all[order[1]])
+					c.JoinConsents(&all[order[2]])
+					if got := sayConsents(&c); want == "" {
+						want = got
+					} else if got != want {
+						t.Fatalf("%s\nand %s\nand %s\nare %s\nor %s", sayConsents(&all[i]), sayConsents(&all[j]), sayConsents(&all[k]), want, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Who joined by one of them alone has
+// refused all again.
+func TestARefusalStandsAgainWithoutTheList(t *testing.T) {
+	var c Contact
+	c.Settle(Scope{Channel: ByEmail}, ConsentUnsubscribed, Mark{Since: now})
+	c.Settle(Scope{ByEmail, "a"}, ConsentSubscribed, Mark{Since: now})
+	c.Settle(Scope{ByEmail, "b"}, ConsentSubscribed, Mark{Since: now})
+	c.Forget(c.Unknown(Policy{Lists: []ListDef{{ID: "b"}}}), now)
+	if got := sayConsents(&c); got != `never (held "unsubscribed"), a never, b subscribed` {
+		t.Error(got)
+	}
+	c.Forget(c.Unknown(Policy{}), now.Add(time.Hour))
+	if got := sayConsents(&c); got != `unsubscribed (held ""), a never, b never` {
+		t.Error(got)
+	}
+}
+
+// Rows that are packed come out as they were.
+func TestProofsArePackedAndUnpacked(t *testing.T) {
+	var was, is Contact
+	for i := range 8 {
+		is.stand(Scope{ByEmail, fmt.Sprint("list_", i)}, Standing{State: ConsentSubscribed, Mark: Mark{Since: now}})
+	}
+	p := Proof{How: "api", Source: "api", By: "key_1", At: now, Text: "1. Yes. 2. No."}
+	rows := p.Rows(&was, &is)
+	rows[0].ID = "A"
+	packed := PackProofs(rows, maxProofs)
+	if len(rows) != 8 || len(packed) != 1 {
+		t.Fatalf("%d rows in %d", len(rows), len(packed))
+	}
+	got := UnpackProofs(packed[0])
+	for i := range rows {
+		if i > 0 {
+			rows[i].ID = fmt.Sprint("A_", i+1)
+		}
+		if fmt.Sprint(got[i]) != fmt.Sprint(rows[i]) {
+			t.Errorf("row %d: %+v, want %+v", i, got[i], rows[i])
+		}
+	}
+}
