@@ -339,7 +339,7 @@ var entrySections = []struct {
 	name  string
 	kinds []timeline.Kind
 }{
-	{"consents", []timeline.Kind{timeline.Consent}},
+	{"consents", []timeline.Kind{timeline.Consent, timeline.Unmerge}}, // the rows that they hold
 	{"submissions", []timeline.Kind{timeline.Form}},
 	{"messages", []timeline.Kind{timeline.Mail}},
 	{"timeline", slices.DeleteFunc(slices.Clone(timeline.Kinds), func(k timeline.Kind) bool {
@@ -377,7 +377,17 @@ func gather(ctx context.Context, b Sources, s site.Site, c *contact.Contact, a A
 			return pages(func(after string) ([]timeline.Activity, string, error) {
 				q.After = after
 				return b.Timeline(ctx, c.ID, q)
-			}, func(a timeline.Activity) error { return visit(activityOf(a)) })
+			}, func(a timeline.Activity) error {
+				if e.name != "consents" {
+					return visit(activityOf(a))
+				}
+				for _, row := range contact.UnpackProofs(a) {
+					if err := visit(activityOf(row)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 		}})
 	}
 	d.sections = append(d.sections, section{"orders", func(ctx context.Context, visit func(any) error) error {

@@ -146,7 +146,7 @@ func TestAnAccessFileHasEverythingOfOneContact(t *testing.T) {
 	}))
 	_, err := w.book.Change(ctx, c.ID, now, func(*contact.Contact) ([]timeline.Activity, error) {
 		return []timeline.Activity{{At: now, Kind: timeline.Form, Source: "form:x", Values: []timeline.Value{{Name: "message", Text: "do you bake on Sunday?"}}},
-			{At: now, Kind: timeline.Consent, Source: "member", Values: []timeline.Value{{Name: "to", Text: "subscribed by phone"}}},
+			{At: now, Kind: timeline.Consent, Source: "member", Values: []timeline.Value{{Name: "to", Text: "subscribed by phone"}, {Name: "2.to", Text: "subscribed by post"}}},
 			{At: now, Kind: timeline.Mail, Source: "member", Entry: &timeline.Entry{Title: "Sunday", Text: "We do.", To: "emma@b.example"}}}, nil
 	})
 	w.must(err)
@@ -175,7 +175,7 @@ func TestAnAccessFileHasEverythingOfOneContact(t *testing.T) {
 	var got map[string]json.RawMessage
 	w.must(json.Unmarshal([]byte(files["data.json"]), &got))
 	for list, want := range map[string]string{"contact": `"likes rye"`, "orders": "Twelve rolls", "payments": `"Rye"`, "invoices": "Bill of May", "appointments": "Tasting",
-		"submissions": "do you bake on Sunday?", "consents": "subscribed by phone", "messages": "We do.", "devices": "Emma's phone", "timeline": `"created"`, "files": `"missing":true`, "suppressions": "[]"} {
+		"submissions": "do you bake on Sunday?", "consents": `"subscribed by post"`, "messages": "We do.", "devices": "Emma's phone", "timeline": `"created"`, "files": `"missing":true`, "suppressions": "[]"} {
 		if !bytes.Contains(got[list], []byte(want)) {
 			t.Errorf("%s has no %s: %s", list, want, got[list])
 		}
