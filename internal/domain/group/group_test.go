@@ -68,6 +68,31 @@ func TestAPriceIsRoundedOnceByTheUnit(t *testing.T) {
 	}
 }
 
+// Minor units are those of the currency, whatever it has of them: nothing is divided by a hundred.
+func TestCurrenciesWithoutAndWithThreeDecimals(t *testing.T) {
+	money := func(n int64, currency string) order.Money { return order.Money{Minor: n, Currency: currency} }
+	g := &group.Group{Percentage: -1250, Prices: []group.Price{{Product: "a", Amount: money(700, "JPY")}, {Product: "a", Amount: money(1, "KWD")}}}
+	for _, tt := range []struct {
+		sku         string
+		list, total order.Money
+		rule        group.Rule
+	}{
+		{"b", money(995, "JPY"), money(871*3, "JPY"), group.ByPercentage},   // 870.625 yen
+		{"b", money(1234, "KWD"), money(1080*3, "KWD"), group.ByPercentage}, // 1.07975 dinar
+		{"a", money(995, "JPY"), money(700*3, "JPY"), group.ByFixed},
+		{"a", money(1234, "KWD"), money(1*3, "KWD"), group.ByFixed},
+		{"a", money(4, "EUR"), money(4*3, "EUR"), group.ByPercentage}, // 3.5 cents
+	} {
+		items := []group.Item{{SKU: tt.sku, Price: tt.list, Quantity: 3}}
+		var faults crm.Faults
+		group.CheckItems(items, &faults)
+		b, err := g.Price(items)
+		if err != nil || faults != nil || b.Total != tt.total || b.Lines[0].Rule != tt.rule {
+			t.Errorf("%v of %s is %v by %s, want %v; %v %v", tt.list, tt.sku, b.Total, b.Lines[0].Rule, tt.total, err, faults)
+		}
+	}
+}
+
 func TestAFixedPriceGoesBeforeThePercentage(t *testing.T) {
 	g := &group.Group{Percentage: -1000, Prices: []group.Price{
 		{Product: "p1", Amount: eur(700)}, {Product: "sku-1", Amount: eur(650)}, {Product: "sku-2", Amount: order.Money{Minor: 5, Currency: "USD"}},

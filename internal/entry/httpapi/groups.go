@@ -138,7 +138,8 @@ func addGroups(api huma.API, h contactsAPI) {
 	}, h.listMembers)
 	operation(api, site.Prices, huma.Operation{
 		OperationID: "price-basket", Method: http.MethodPost, Path: "/v1/price", Tags: tags, MaxBodyBytes: -1, Summary: "What a contact pays for a basket",
-		Description: "For shops: the prices of the contact's group. A fixed price of the product goes before the percentage; a price is rounded by the unit, " +
+		Description: "For shops: the prices of the contact's group. Who buys is named in the body, never in the address, by one of three: the contact's id, the shop's own id " +
+			"of the customer's account (`external_id`, as `shopify:6763`), or the e-mail address that the account has. A fixed price of the product goes before the percentage; a price is rounded by the unit, " +
 			"halves up. Who is unknown or in no group pays list prices, so the answer does not tell who is a customer.",
 		Errors: []int{http.StatusRequestEntityTooLarge},
 	}, h.price)

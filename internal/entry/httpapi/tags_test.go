@@ -210,6 +210,17 @@ func TestGroupsAreMadeJoinedPricedAndDeleted(t *testing.T) {
 			t.Errorf("%s pays %s, want %s", who, got, want)
 		}
 	}
+	for _, hostile := range []string{`"external_id":"shop:1' OR 1=1",`, `"external_id":"shop",`, `"external_id":":",`, `"email":"a@b.example\u0000",`, `"email":"=cmd|'/c'!A1@b.example",`, `"contact_id":"ct_\u0000",`} {
+		if got := price(hostile, "EUR"); got != "list 300 600, list 99 297, 897 of 897" {
+			t.Errorf("%s pays %s", hostile, got)
+		}
+	}
+	for _, two := range []string{`"email":"a@b.example","external_id":"shop:1"`, `"email":"a@b.example","contact_id":"x"`, `"external_id":"shop:1","contact_id":"x"`, `"external_id":"` + strings.Repeat("x", 301) + `"`} {
+		s.must(422, s.do("POST", "/v1/price", `{`+two+`,"items":[{"sku":"BREAD","unit_price":{"amount":300,"currency":"EUR"},"quantity":2}]}`))
+	}
+	for _, item := range []string{`"quantity":1e18`, `"quantity":-1`, `"quantity":1.5`, `"quantity":0`} {
+		s.must(422, s.do("POST", "/v1/price", `{"items":[{"sku":"BREAD","unit_price":{"amount":300,"currency":"EUR"},`+item+`}]}`))
+	}
 	if got := price(`"email":"a@b.example",`, "USD"); got != "percentage 263 526, percentage 87 261, 787 of 897" {
 		t.Errorf("in dollars %s", got)
 	}
