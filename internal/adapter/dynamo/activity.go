@@ -301,17 +301,18 @@ func (b *Book) clear(ctx context.Context, id crm.ContactID) (orders bool, err er
 		var writes []types.TransactWriteItem
 		for _, it := range items {
 			k := key(pk, text(it, "SK"))
-			anonymise := b.anonymiseOrder
+			var w types.TransactWriteItem
+			var err error
 			switch text(it, "t") {
 			case "order":
+				w, err = anonymise(b, b.orders(), it)
 			case "dealing":
-				anonymise = b.anonymiseDealing
+				w, err = anonymise(b, b.dealings(), it)
 			default:
 				writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: k}})
 				continue
 			}
 			orders = true
-			w, err := anonymise(it)
 			if err != nil {
 				return orders, err
 			}

@@ -23,99 +23,174 @@ var _ order.Book = (*Book)(nil)
 
 func asLost(err error, l **lost) bool { return errors.As(err, l) }
 
+// kept is how one kind of thing that shops tell of is kept with its contact: orders,
+// and dealings (payments, invoices, appointments).
+type kept[T any] struct {
+	kind      string
+	key       func(of crm.ContactID, ref string) item
+	ref       func(T) string
+	slot      func(T) crm.ContactID
+	entry     func(T) string // the id of its entry in the timeline; "" without one
+	merge     func(stored, v T) (_ T, changed bool)
+	anonymous func(T) T
+	early     func(pointer item, v T) *T // what its slot says of it before it came, nil if nothing
+}
+
+// delivered is the rule of one delivered version.
+type delivered[T any] func(c *contact.Contact, f contact.Facts, created bool, stored *T) (T, []timeline.Activity, error)
+
+func (b *Book) orders() kept[order.Order] {
+	return kept[order.Order]{
+		kind: "order", ref: order.Order.Ref, merge: order.Merge, anonymous: order.Order.Anonymous,
+		key:  func(of crm.ContactID, ref string) item { return orderKey(b.site.ID, of, ref) },
+		slot: func(o order.Order) crm.ContactID { return o.Identity().Slot(b.site.Secret) },
+		entry: func(o order.Order) string {
+			if o.Stub {
+				return ""
+			}
+			return o.EntryID()
+		},
+		early: func(pointer item, o order.Order) *order.Order {
+			if at := number(pointer, "stub"); at != 0 {
+				return &order.Order{Source: o.Source, ExternalID: o.ExternalID, Stub: true, DeletedAt: fromMicros(at)}
+			}
+			return nil
+		},
+	}
+}
+
 // Attach implements order.Book.
 func (b *Book) Attach(ctx context.Context, o order.Order, f contact.Facts, now time.Time, rule order.Rule) (contact.Contact, error) {
-	slot := o.Identity().Slot(b.site.Secret)
+	return attach(ctx, b, b.orders(), o, f, now, func(c *contact.Contact, f contact.Facts, created bool, stored *order.Order) (order.Order, []timeline.Activity, error) {
+		return rule(c, f, created, stored, func() (contact.Figures, error) { return b.sumWithout(ctx, c, o.Ref()) })
+	})
+}
+
+// attach brings a delivered version to the contact that the thing is of already, else to
+// the one that the facts name, else to a new one.
+func attach[T any](ctx context.Context, b *Book, k kept[T], v T, f contact.Facts, now time.Time, rule delivered[T]) (contact.Contact, error) {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
 				return contact.Contact{}, err
 			}
 		}
-		pointer, err := b.slotItem(ctx, slot)
-		if err != nil {
-			return contact.Contact{}, err
-		}
-		m, place, err := b.orderPlace(ctx, pointer, o, f)
-		if err != nil {
-			return contact.Contact{}, err
-		}
-		if place.orphan {
-			err = b.bringOrphan(ctx, place, o)
-		} else {
-			var merged order.Order
-			var packErr error
-			ruleFor := func(c *contact.Contact, f contact.Facts, created bool) (acts []timeline.Activity, err error) {
-				merged, acts, err = rule(c, f, created, place.stored, func() (contact.Figures, error) { return b.sumWithout(ctx, c, o.Ref()) })
-				return acts, err
-			}
-			var c contact.Contact
-			c, _, err = b.bring(ctx, m, now, ruleFor, func(id crm.ContactID) []types.TransactWriteItem {
-				var writes []types.TransactWriteItem
-				if place.item != nil {
-					id = place.holder // also where its contact was merged into another
-				} else {
-					writes = append(writes, b.claimOrder(slot, id, pointer))
-				}
-				// The shop moved the moment of the order: its entry moves along.
-				if old := place.stored; old != nil && !old.Stub && !merged.Stub && old.EntryID() != merged.EntryID() {
-					writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{
-						TableName: b.t.name, Key: key(activityPK(b.site.ID, id), old.EntryID()),
-					}})
-				}
-				w, err := b.orderWrite(id, merged, place.item)
-				packErr = err
-				return append(writes, w)
-			})
-			if packErr != nil {
-				return c, packErr
-			}
-			if err == nil {
-				return c, nil
-			}
-		}
+		c, err := attachOnce(ctx, b, k, v, f, now, rule)
 		var l *lost
 		if !asLost(err, &l) {
-			return contact.Contact{}, err
+			return c, err
 		}
 	}
 	return contact.Contact{}, busy()
 }
 
-// place is where an order is kept.
-type place struct {
-	item   item         // as read; nil for a new order
-	stored *order.Order // nil for an order not seen yet
+func attachOnce[T any](ctx context.Context, b *Book, k kept[T], v T, f contact.Facts, now time.Time, rule delivered[T]) (contact.Contact, error) {
+	slot := k.slot(v)
+	pointer, err := b.slotItem(ctx, slot)
+	if err != nil {
+		return contact.Contact{}, err
+	}
+	m, p, err := placeOf(ctx, b, k, pointer, v, f)
+	if err != nil {
+		return contact.Contact{}, err
+	}
+	if p.orphan { // its contact was deleted: it is brought up to date without whose it was
+		merged, changed := k.merge(*p.stored, k.anonymous(v))
+		if !changed {
+			return contact.Contact{}, nil
+		}
+		w, err := keep(b, k, p.holder, merged, p.item)
+		if err != nil {
+			return contact.Contact{}, err
+		}
+		return contact.Contact{}, b.t.commit(ctx, b.site.ID, w)
+	}
+	var merged T
+	var packErr error
+	c, _, err := b.bring(ctx, m, now, func(c *contact.Contact, f contact.Facts, created bool) (acts []timeline.Activity, err error) {
+		merged, acts, err = rule(c, f, created, p.stored)
+		return acts, err
+	}, func(id crm.ContactID) []types.TransactWriteItem {
+		var writes []types.TransactWriteItem
+		if p.item != nil {
+			id = p.holder // also where its contact was merged into another
+		} else {
+			writes = append(writes, b.claimOrder(slot, id, pointer))
+		}
+		if p.stored != nil { // the shop moved its moment: its entry moves along
+			if was, is := k.entry(*p.stored), k.entry(merged); was != "" && is != "" && was != is {
+				writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: key(activityPK(b.site.ID, id), was)}})
+			}
+		}
+		w, err := keep(b, k, id, merged, p.item)
+		packErr = err
+		return append(writes, w)
+	})
+	if packErr != nil {
+		err = packErr
+	}
+	return c, err
+}
+
+// place is where an order or a dealing is kept.
+type place[T any] struct {
+	item   item // as read; nil for a new one
+	stored *T   // nil for one not seen yet
 	holder crm.ContactID
 	orphan bool // its contact was deleted
 }
 
-func (b *Book) orderPlace(ctx context.Context, pointer item, o order.Order, f contact.Facts) (match, place, error) {
-	holder := crm.ContactID(text(pointer, "owner"))
-	if holder == "" {
+func placeOf[T any](ctx context.Context, b *Book, k kept[T], pointer item, v T, f contact.Facts) (match, place[T], error) {
+	p := place[T]{holder: crm.ContactID(text(pointer, "owner"))}
+	if p.holder == "" {
+		p.stored = k.early(pointer, v)
 		m, err := b.match(ctx, f)
-		p := place{}
-		if at := number(pointer, "stub"); at != 0 {
-			p.stored = &order.Order{Source: o.Source, ExternalID: o.ExternalID, Stub: true, DeletedAt: fromMicros(at)}
-		}
 		return m, p, err
 	}
-	p := place{holder: holder}
 	var err error
-	if p.item, err = b.t.get(ctx, b.site.ID, orderKey(b.site.ID, holder, o.Ref())); err != nil {
+	if p.item, err = b.t.get(ctx, b.site.ID, k.key(p.holder, k.ref(v))); err != nil {
 		return match{}, p, err
 	}
 	if p.item == nil {
-		return match{}, p, fmt.Errorf("the order in slot %s is not with its contact", text(pointer, "SK"))
+		return match{}, p, fmt.Errorf("the %s in slot %s is not with its contact", k.kind, text(pointer, "SK"))
 	}
-	var stored order.Order
-	if err := json.Unmarshal([]byte(text(p.item, "body")), &stored); err != nil {
-		return match{}, p, fmt.Errorf("unpacking an order: %w", err)
+	stored, err := k.unpack(p.item)
+	if err != nil {
+		return match{}, p, err
 	}
 	p.stored = &stored
-	m, ok, err := b.matchHeld(ctx, holder, f)
+	m, ok, err := b.matchHeld(ctx, p.holder, f)
 	p.orphan = err == nil && !ok
 	return m, p, err
+}
+
+func (k kept[T]) unpack(it item) (v T, err error) {
+	if err := json.Unmarshal([]byte(text(it, "body")), &v); err != nil {
+		return v, fmt.Errorf("unpacking a kept %s: %w", k.kind, err)
+	}
+	return v, nil
+}
+
+// keep stores a version with its contact where version stored of it was read.
+func keep[T any](b *Book, k kept[T], of crm.ContactID, v T, stored item) (types.TransactWriteItem, error) {
+	body, err := packJSON(v)
+	if err != nil {
+		return types.TransactWriteItem{}, fmt.Errorf("packing a kept %s: %w", k.kind, err)
+	}
+	return b.versionPut(k.kind, k.key(of, k.ref(v)), body, stored), nil
+}
+
+// anonymise is the write that leaves of a kept thing what does not tell whose it was.
+func anonymise[T any](b *Book, k kept[T], it item) (types.TransactWriteItem, error) {
+	v, err := k.unpack(it)
+	if err != nil {
+		return types.TransactWriteItem{}, err
+	}
+	body, err := packJSON(k.anonymous(v))
+	if err != nil {
+		return types.TransactWriteItem{}, fmt.Errorf("packing a kept %s: %w", k.kind, err)
+	}
+	return b.versionPut(k.kind, key(text(it, "PK"), text(it, "SK")), body, it), nil
 }
 
 // matchHeld is the contact that an order or dealing is of already, whatever the facts
@@ -163,44 +238,6 @@ func (b *Book) orderEntry(holder crm.ContactID, acts []timeline.Activity) (entry
 	}
 	entry, err = b.withActivities(nil, holder, own)
 	return entry, rest, err
-}
-
-// bringOrphan keeps the order of a deleted contact up to date, without whose it was.
-func (b *Book) bringOrphan(ctx context.Context, p place, o order.Order) error {
-	merged, changed := order.Merge(*p.stored, o.Anonymous())
-	if !changed {
-		return nil
-	}
-	w, err := b.orderWrite(p.holder, merged, p.item)
-	if err != nil {
-		return err
-	}
-	return b.t.commit(ctx, b.site.ID, w)
-}
-
-func (b *Book) anonymiseOrder(it item) (types.TransactWriteItem, error) {
-	var o order.Order
-	if err := json.Unmarshal([]byte(text(it, "body")), &o); err != nil {
-		return types.TransactWriteItem{}, fmt.Errorf("unpacking an order: %w", err)
-	}
-	body, err := packJSON(o.Anonymous())
-	if err != nil {
-		return types.TransactWriteItem{}, fmt.Errorf("packing an order: %w", err)
-	}
-	return b.orderPut(key(text(it, "PK"), text(it, "SK")), body, it), nil
-}
-
-// orderWrite stores an order with its contact where version stored of it was read.
-func (b *Book) orderWrite(id crm.ContactID, o order.Order, stored item) (types.TransactWriteItem, error) {
-	body, err := packJSON(o)
-	if err != nil {
-		return types.TransactWriteItem{}, fmt.Errorf("packing an order: %w", err)
-	}
-	return b.orderPut(orderKey(b.site.ID, id, o.Ref()), body, stored), nil
-}
-
-func (b *Book) orderPut(k item, body string, stored item) types.TransactWriteItem {
-	return b.versionPut("order", k, body, stored)
 }
 
 // versionPut stores a version of something where the version stored was read.

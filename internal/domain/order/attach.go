@@ -69,38 +69,63 @@ func Attach(ctx context.Context, b Book, o Order, pol contact.Policy, now time.T
 		return b.KeepSubmission(ctx, o.Source, o.activity(), now.Add(keptFor))
 	}
 	_, err := b.Attach(ctx, o, f, now, func(c *contact.Contact, f contact.Facts, created bool, stored *Order, others Others) (Order, []timeline.Activity, error) {
-		var effect contact.Effect
-		from := c.Status
-		if created {
-			effect = contact.Effect{Visible: true, Dirty: true}
-			from = contact.Lead
-		} else {
-			effect = c.Enrich(f)
-		}
 		merged, changed := o, true
 		var before Order
 		if stored != nil {
 			before = *stored
 			merged, changed = Merge(before, o)
 		}
-		if !changed && !effect.Dirty {
-			return merged, nil, contact.ErrUnchanged
-		}
-		var acts []timeline.Activity
+		var news []timeline.Activity
 		if changed {
 			if err := merged.count(&before, c, others); err != nil {
 				return merged, nil, err
 			}
 			if !merged.Stub {
-				acts = append(acts, merged.activity())
+				news = append(news, merged.activity())
 			}
 		}
-		if c.Status != from {
-			acts = append(acts, promotion(c, from, f, pol, o.Source, o.Ref(), now))
-		}
-		return merged, acts, nil
+		acts, err := settle(c, f, created, changed, news, cause{o.Source, o.Ref(), pol, now})
+		return merged, acts, err
 	})
 	return err
+}
+
+// cause is the order or dealing that a contact changes for.
+type cause struct {
+	source, ref string
+	pol         contact.Policy
+	now         time.Time
+}
+
+// settle is what every delivered version does to its contact, an order's as a dealing's: it
+// enriches whom it did not make, and where that made a customer the timeline tells
+// why, behind the news of the version itself.
+func settle(c *contact.Contact, f contact.Facts, created, changed bool, news []timeline.Activity, of cause) ([]timeline.Activity, error) {
+	effect, from := contact.Effect{Dirty: true}, contact.Lead
+	if !created {
+		from = c.Status
+		effect = c.Enrich(f)
+	}
+	if !changed && !effect.Dirty {
+		return nil, contact.ErrUnchanged
+	}
+	if c.Status != from {
+		news = append(news, of.promotion(c, from, f))
+	}
+	return news, nil
+}
+
+// promotion is the timeline's entry of a contact that facts made a customer.
+func (of cause) promotion(c *contact.Contact, from contact.Status, f contact.Facts) timeline.Activity {
+	why := ""
+	for _, e := range contact.Events {
+		if _, ok := f.Firsts[e]; ok && why == "" && of.pol.Promotes(e) {
+			why = string(e)
+		}
+	}
+	a := c.StatusChange(from, why, of.now)
+	a.Source, a.Ref = of.source, of.ref
+	return a
 }
 
 // keptFor is how long an order that names nobody is kept.

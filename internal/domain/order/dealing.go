@@ -171,41 +171,26 @@ func AttachDealing(ctx context.Context, b Book, d Dealing, pol contact.Policy, n
 	f.Firsts = d.firsts()
 	f.Promote(pol)
 	_, err := b.AttachDealing(ctx, d, f, now, func(c *contact.Contact, f contact.Facts, created bool, stored *Dealing) (Dealing, []timeline.Activity, error) {
-		effect, from := contact.Effect{Dirty: true}, contact.Lead
-		if !created {
-			from = c.Status
-			effect = c.Enrich(f)
+		merged, changed := d, true
+		if stored != nil {
+			merged, changed = MergeDealings(*stored, d)
 		}
-		merged, changed := d, stored == nil || d.Compare(*stored) > 0
-		if !changed {
-			merged = *stored
-			if !effect.Dirty {
-				return merged, nil, contact.ErrUnchanged
-			}
-		}
-		var acts []timeline.Activity
+		var news []timeline.Activity
 		if changed {
-			acts = append(acts, merged.activity())
+			news = append(news, merged.activity())
 		}
-		if c.Status != from {
-			acts = append(acts, promotion(c, from, f, pol, d.Source, d.Ref(), now))
-		}
-		return merged, acts, nil
+		acts, err := settle(c, f, created, changed, news, cause{d.Source, d.Ref(), pol, now})
+		return merged, acts, err
 	})
 	return err
 }
 
-// promotion is the timeline's entry of a contact that facts made a customer.
-func promotion(c *contact.Contact, from contact.Status, f contact.Facts, pol contact.Policy, source, ref string, now time.Time) timeline.Activity {
-	why := ""
-	for _, e := range contact.Events {
-		if _, ok := f.Firsts[e]; ok && why == "" && pol.Promotes(e) {
-			why = string(e)
-		}
+// MergeDealings is the later of two versions, and whether that is not the stored one.
+func MergeDealings(stored, d Dealing) (_ Dealing, changed bool) {
+	if d.Compare(stored) > 0 {
+		return d, true
 	}
-	a := c.StatusChange(from, why, now)
-	a.Source, a.Ref = source, ref
-	return a
+	return stored, false
 }
 
 // OwnDealing is our own schema of a payment, an invoice or an appointment. It is posted
