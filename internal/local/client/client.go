@@ -159,6 +159,7 @@ type Contact struct {
 	OrdersCount int       `json:"orders_count"`
 	Revenue     []Money   `json:"revenue"`
 	Address     Address   `json:"address"`
+	Locked      *struct{} `json:"locked"` // there if a person edited details
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
 }

@@ -64,9 +64,14 @@ func (p People) Bring(j Import, rows []Row, rejected map[int]bool, country strin
 	}
 }
 
+// Difference is where the contact with an address is not as it went in.
+type Difference struct{ Email, What string }
+
+func (d Difference) String() string { return d.Email + " " + d.What }
+
 // Compare holds an export against the people: each must be in it exactly once,
 // as they are. It tells the differences; others may be in the file as well.
-func (p People) Compare(export []Row) (differences []string) {
+func (p People) Compare(export []Row) (differences []Difference) {
 	found := map[string][]Row{}
 	for _, r := range export {
 		for _, e := range append([]string{r.Cells["email"]}, strings.Split(r.Cells["email_2"], ";")...) {
@@ -77,29 +82,29 @@ func (p People) Compare(export []Row) (differences []string) {
 	}
 	for key, rows := range found {
 		if len(rows) > 1 {
-			differences = append(differences, fmt.Sprintf("%s is in the file %d times", key, len(rows)))
+			differences = append(differences, Difference{key, fmt.Sprintf("is in the file %d times", len(rows))})
 		}
 	}
 	for key, who := range p {
 		if len(found[key]) == 0 {
-			differences = append(differences, key+" is missing")
+			differences = append(differences, Difference{key, "is missing"})
 			continue
 		}
 		c := found[key][0].Cells
 		for _, f := range [][3]string{{"first_name", who.First, c["first_name"]}, {"last_name", who.Last, c["last_name"]},
 			{"company", who.Company, c["company"]}, {"phone", who.Phone, c["phone"]}} {
 			if f[1] != f[2] {
-				differences = append(differences, fmt.Sprintf("%s: %s is %q, went in as %q", key, f[0], f[2], f[1]))
+				differences = append(differences, Difference{key, fmt.Sprintf("has the %s %q, went in with %q", f[0], f[2], f[1])})
 			}
 		}
 		have, want := transfer.SplitTags(c["tags"]), slices.Clone(who.Tags)
 		slices.Sort(have)
 		slices.Sort(want)
 		if !slices.Equal(have, want) {
-			differences = append(differences, fmt.Sprintf("%s: tags are %q, went in as %q", key, have, want))
+			differences = append(differences, Difference{key, fmt.Sprintf("has the tags %q, went in with %q", have, want)})
 		}
 	}
-	slices.Sort(differences)
+	slices.SortFunc(differences, func(a, b Difference) int { return strings.Compare(a.String(), b.String()) })
 	return differences
 }
 

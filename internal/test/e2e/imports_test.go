@@ -88,7 +88,7 @@ func (s *stage) cameIn(c *client.Client, file []byte, j client.Import) {
 		s.t.Errorf("the export says %d contacts and has %d", count, len(exported))
 	}
 	if d := people.Compare(exported); len(d) > 0 {
-		s.t.Errorf("%d people differ, such as %s", len(d), strings.Join(d[:min(len(d), 5)], "; "))
+		s.t.Errorf("%d people differ, such as %v", len(d), d[:min(len(d), 5)])
 	}
 }
 
