@@ -233,6 +233,9 @@ func (b *Book) ListSuppressed(ctx context.Context, limit int, after string) (out
 // does not know is deleted or new, only the settings tell as they are after that reading;
 // none that is gone comes back.
 func (b *Book) forget(ctx context.Context, c *contact.Contact, now time.Time) error {
+	if len(c.Subscriptions) == 0 {
+		return nil
+	}
 	lists := c.Unknown(b.site.Policy())
 	if len(lists) == 0 {
 		return nil

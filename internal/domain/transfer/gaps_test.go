@@ -26,6 +26,11 @@ func TestAnExportComesBackWholeWhateverTheSiteTookAway(t *testing.T) {
 	topics := contact.FieldDef{Key: "topics", Label: "Onderwerpen", Type: contact.ChoicesField, Options: []string{"Brood", "Taart; zoet", "Koek"}}
 	s.CustomFields = []contact.FieldDef{colour, topics}
 	s.Lists = []contact.ListDef{{ID: "list_a", Name: "Nieuws", Channel: contact.ByEmail}, {ID: "list_b", Name: "Taart", Channel: contact.ByEmail}}
+	s, err := b.table.ChangeSite(ctx, s.ID, func(stored *site.Site) error { *stored = s; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	book = b.table.Book(s)
 	if _, err := book.PutGroup(ctx, group.Group{ID: "gr_1", Name: "Horeca"}); err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func addConsents(api huma.API, h contactsAPI) {
 		OperationID: "record-consent", Method: http.MethodPost, Path: "/v1/contacts/{id}/consent", Tags: tags,
 		Summary: "Record a consent that somebody gave or took back elsewhere",
 		Description: "On paper, by phone, at the counter: say how, when and to which text. Beside the person's own click, this alone lifts an " +
-			"unsubscription, and only if it was given after it.",
+			"unsubscription, and only if it was given after it. A yes to a list is one to that list alone; all other mail stays as it was.",
 		Errors: []int{http.StatusNotFound},
 	}, h.recordConsent)
 	operation(api, site.ContactsWrite, huma.Operation{
