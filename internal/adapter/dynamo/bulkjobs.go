@@ -59,7 +59,7 @@ func partBody(p bulk.Part) (string, error) {
 }
 
 // CreateBulk implements bulk.Jobs.
-func (b *Book) CreateBulk(ctx context.Context, j bulk.Job, parts []bulk.Part, e audit.Entry) error {
+func (b *Book) CreateBulk(ctx context.Context, j bulk.Job, parts []bulk.Part, once *contact.Once, e audit.Entry) error {
 	body, err := bulkBody(j)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (b *Book) CreateBulk(ctx context.Context, j bulk.Job, parts []bulk.Part, e 
 		}
 		writes = append(writes, b.putJob(b.partKey(j.ID, p.N), "bulk part", body))
 	}
-	return b.t.commit(ctx, b.site.ID, writes...)
+	return b.createJob(ctx, b.with(once, j.ID, writes...)...)
 }
 
 // Bulk implements bulk.Jobs.

@@ -502,7 +502,7 @@ func fileOf(it item) (document.File, error) {
 }
 
 // AddFile implements document.Store.
-func (b *Book) AddFile(ctx context.Context, id crm.ContactID, f document.File, ends time.Time) (document.File, error) {
+func (b *Book) AddFile(ctx context.Context, id crm.ContactID, f document.File, ends time.Time, once *contact.Once) (document.File, error) {
 	c, err := b.Get(ctx, id)
 	if err != nil {
 		return f, err
@@ -516,9 +516,9 @@ func (b *Book) AddFile(ctx context.Context, id crm.ContactID, f document.File, e
 	if err != nil {
 		return f, err
 	}
-	err = b.t.commit(ctx, b.site.ID, b.livesStill(c.ID), types.TransactWriteItem{Put: &types.Put{
+	err = b.t.commit(ctx, b.site.ID, b.with(once, f.ID, b.livesStill(c.ID), types.TransactWriteItem{Put: &types.Put{
 		TableName: b.t.name, Item: it, ConditionExpression: ptr("attribute_not_exists(PK)"),
-	}})
+	}})...)
 	var l *lost
 	if asLost(err, &l) {
 		return f, notFound()

@@ -35,17 +35,12 @@ func erasureOf(it item) (j privacy.Job, err error) {
 }
 
 // CreateErasure implements privacy.Book.
-func (b *Book) CreateErasure(ctx context.Context, j privacy.Job) error {
+func (b *Book) CreateErasure(ctx context.Context, j privacy.Job, once *contact.Once) error {
 	body, err := erasureBody(j)
 	if err != nil {
 		return err
 	}
-	err = b.t.commit(ctx, b.site.ID, b.putJob(b.jobKey(j.ID), erasureKind, body))
-	var l *lost
-	if asLost(err, &l) {
-		return crm.Errorf(crm.Conflict, "there is a job of this id already")
-	}
-	return err
+	return b.createJob(ctx, b.with(once, j.ID, b.putJob(b.jobKey(j.ID), erasureKind, body))...)
 }
 
 // Erasure implements privacy.Book.

@@ -113,10 +113,10 @@ func plant(t *testing.T, table *dynamo.Table, id crm.SiteID) *person {
 	p.must(table.PutSource(ctx, id, site.Source{ID: string(id) + "-shop", Name: "shop", Kind: "own"}))
 
 	// Job rows, of before.
-	p.must(p.b.CreateJob(ctx, transfer.Job{ID: "exp_1", Kind: transfer.Export, State: transfer.Done, CreatedAt: now, Filter: "email = " + mark + "@weg.example", Result: "exports/" + string(id) + "/exp_1.csv"}))
+	p.must(p.b.CreateJob(ctx, transfer.Job{ID: "exp_1", Kind: transfer.Export, State: transfer.Done, CreatedAt: now, Filter: "email = " + mark + "@weg.example", Result: "exports/" + string(id) + "/exp_1.csv"}, nil))
 	p.must(p.b.CreateJob(ctx, transfer.Job{ID: "imp_1", Kind: transfer.Import, State: transfer.Done, CreatedAt: now, Filename: "list-" + mark + "@weg.example.csv",
-		Columns: []transfer.Column{{Name: strings.ToUpper(mark) + "@WEG.example"}}, ErrFile: "errors/" + string(id) + "/imp_1.csv"}))
-	p.must(p.b.CreateBulk(ctx, bulk.Job{ID: "bk_1", State: bulk.Done, Action: "add_tags", CreatedAt: now, Selection: bulk.Selection{Filter: "email = " + mark + ".2@weg.example"}}, nil,
+		Columns: []transfer.Column{{Name: strings.ToUpper(mark) + "@WEG.example"}}, ErrFile: "errors/" + string(id) + "/imp_1.csv"}, nil))
+	p.must(p.b.CreateBulk(ctx, bulk.Job{ID: "bk_1", State: bulk.Done, Action: "add_tags", CreatedAt: now, Selection: bulk.Selection{Filter: "email = " + mark + ".2@weg.example"}}, nil, nil,
 		audit.Entry{At: now, By: "key_1", Kind: site.ByAPIKey, Action: audit.BulkStarted, Object: "bk_1"}))
 
 	// The contact, each text of it marked, and one that goes into it.
@@ -155,7 +155,7 @@ func plant(t *testing.T, table *dynamo.Table, id crm.SiteID) *person {
 	_, _, err = p.b.AddEntry(ctx, p.id, timeline.Activity{At: now, Kind: timeline.Note, Source: "member", By: "mb_1", Entry: &timeline.Entry{Title: mark, Text: "about " + mark}}, nil, now)
 	p.must(err)
 	for i, purpose := range []document.Purpose{document.ForEntry, document.ForAvatar} {
-		f, err := p.b.AddFile(ctx, p.id, document.File{ID: fmt.Sprintf("doc_%026d", i), Purpose: purpose, State: document.Pending, Name: mark + ".pdf", At: now}, now.Add(time.Hour))
+		f, err := p.b.AddFile(ctx, p.id, document.File{ID: fmt.Sprintf("doc_%026d", i), Purpose: purpose, State: document.Pending, Name: mark + ".pdf", At: now}, now.Add(time.Hour), nil)
 		p.must(err)
 		for _, key := range f.Objects(id) {
 			p.put(key, mark)
@@ -232,7 +232,7 @@ func (p *person) start() privacy.Job {
 	ctx, by := context.Background(), site.Actor{ID: "mb_1", Kind: site.ByMember}
 	look, err := privacy.Look(ctx, p.b, p.s, by, p.other, p.clock)
 	p.must(err)
-	j, err := privacy.Start(ctx, p.b, p.queue, p.s, by, "er_1", p.id, look.Confirm, p.clock)
+	j, err := privacy.Start(ctx, p.b, p.queue, p.s, by, "er_1", p.id, look.Confirm, nil, p.clock)
 	p.must(err)
 	return j
 }
@@ -246,17 +246,17 @@ func TestAnErasureLeavesNothingOfThePerson(t *testing.T) {
 		t.Fatalf("only %d places are planted", n)
 	}
 	by := site.Actor{ID: "mb_1", Kind: site.ByMember}
-	if _, err := privacy.Start(ctx, p.b, p.queue, p.s, by, "er_0", p.id, "", p.clock); crm.CodeOf(err) != crm.Invalid {
+	if _, err := privacy.Start(ctx, p.b, p.queue, p.s, by, "er_0", p.id, "", nil, p.clock); crm.CodeOf(err) != crm.Invalid {
 		t.Errorf("without a token: %v", err)
 	}
 	look, err := privacy.Look(ctx, p.b, p.s, by, p.id, p.clock)
 	if want := (privacy.Survey{Contacts: 2, Entries: 6, Orders: 1, Files: 2, Mails: 3, Submissions: 4, Exports: 1, Imports: 1}); err != nil || look.Survey != want {
 		t.Errorf("the preview counts %+v, %v, want %+v", look.Survey, err, want)
 	}
-	if _, err := privacy.Start(ctx, p.b, p.queue, p.s, site.Actor{ID: "mb_2"}, "er_0", p.id, look.Confirm, p.clock); crm.CodeOf(err) != crm.Invalid {
+	if _, err := privacy.Start(ctx, p.b, p.queue, p.s, site.Actor{ID: "mb_2"}, "er_0", p.id, look.Confirm, nil, p.clock); crm.CodeOf(err) != crm.Invalid {
 		t.Errorf("another member's token: %v", err)
 	}
-	if _, err := privacy.Start(ctx, p.b, p.queue, p.s, by, "er_0", p.id, look.Confirm, p.clock.Add(time.Hour)); crm.CodeOf(err) != crm.Invalid {
+	if _, err := privacy.Start(ctx, p.b, p.queue, p.s, by, "er_0", p.id, look.Confirm, nil, p.clock.Add(time.Hour)); crm.CodeOf(err) != crm.Invalid {
 		t.Errorf("a token of an hour ago: %v", err)
 	}
 	j := p.start()
@@ -403,7 +403,7 @@ func (p *person) erased(call int, admin *dynamodb.Client, name string) {
 func TestAnErasureWaitsForAnExportThatRuns(t *testing.T) {
 	ctx := context.Background()
 	p := plant(t, dynamotest.Table(t), "bakery")
-	p.must(p.b.CreateJob(ctx, transfer.Job{ID: "exp_2", Kind: transfer.Export, State: transfer.Running, CreatedAt: p.clock}))
+	p.must(p.b.CreateJob(ctx, transfer.Job{ID: "exp_2", Kind: transfer.Export, State: transfer.Running, CreatedAt: p.clock}, nil))
 	task := privacy.Task{Site: p.s.ID, Job: p.start().ID}
 	p.clock = p.clock.Add(time.Minute)
 	p.must(p.eraser.Do(ctx, p.b, p.s, task))

@@ -217,7 +217,7 @@ func TestEveryFailureLeavesWhatARetryCompletes(t *testing.T) {
 			})
 		}, 6, has("p4@b.example")},
 		{"end a chunk", func(b *dynamo.Book) crm.ContactID {
-			if err := b.CreateJob(ctx, transfer.Job{ID: "imp_1", Kind: transfer.Import}); err != nil {
+			if err := b.CreateJob(ctx, transfer.Job{ID: "imp_1", Kind: transfer.Import}, nil); err != nil {
 				t.Fatal(err)
 			}
 			return ""

@@ -1,11 +1,15 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"clientele/internal/domain/audit"
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
 	"clientele/internal/domain/order"
@@ -65,8 +69,9 @@ func (b *Book) GroupByID(ctx context.Context, id string) (group.Group, error) {
 	return groupOf(it)
 }
 
-// PutGroup implements group.Store.
-func (b *Book) PutGroup(ctx context.Context, g group.Group, log ...audit.Entry) (group.Group, error) {
+// PutGroup implements group.Store. Every name that comes passes the one item of all
+// groups, so that no two have it, whatever happens beside it.
+func (b *Book) PutGroup(ctx context.Context, g group.Group, once *contact.Once, log ...audit.Entry) (group.Group, error) {
 	r := groupRecord{Name: g.Name, Description: g.Description, Percentage: g.Percentage, Created: micros(g.CreatedAt), Updated: micros(g.UpdatedAt)}
 	for _, p := range g.Prices {
 		r.Prices = append(r.Prices, priceRecord{p.Product, p.Amount.Minor, p.Amount.Currency})
@@ -75,26 +80,75 @@ func (b *Book) PutGroup(ctx context.Context, g group.Group, log ...audit.Entry) 
 	if err != nil {
 		return g, err
 	}
-	k := groupKey(b.site.ID, g.ID)
-	w := b.setBody(k, body, g.Version)
-	if g.Version == 0 {
-		w = b.putJob(k, "group", body)
-	} else {
-		w.Update.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
-	}
-	err = b.commitLogged(ctx, log, w)
-	var l *lost
-	if asLost(err, &l) {
-		if len(l.items[0]) == 0 {
-			return g, noGroup()
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return g, err
+			}
 		}
-		return g, crm.Errorf(crm.Stale, "the group was changed since; read it again and repeat your change")
+		stamp, err := b.t.get(ctx, b.site.ID, groupsKey(b.site.ID))
+		if err != nil {
+			return g, err
+		}
+		all, err := b.Groups(ctx)
+		if err != nil {
+			return g, err
+		}
+		if err := standing(g, all); err != nil {
+			return g, err
+		}
+		w := b.setBody(groupKey(b.site.ID, g.ID), body, g.Version)
+		if g.Version == 0 {
+			w = b.putJob(groupKey(b.site.ID, g.ID), "group", body)
+		}
+		err = b.commitLogged(ctx, log, b.with(once, g.ID, w, b.passed(groupsKey(b.site.ID), "groups", stamp))...)
+		var l *lost
+		if !asLost(err, &l) {
+			g.Version++
+			return g, err
+		}
+		if _, ok, err := b.MadeBy(ctx, once); ok || err != nil {
+			return g, cmp.Or(err, error(crm.Errorf(crm.Conflict, "this request made a group before")))
+		}
 	}
-	g.Version++
-	return g, err
+	return g, busy()
+}
+
+// standing refuses a group that is not as its site has it, or cannot be beside the others.
+func standing(g group.Group, all []group.Group) error {
+	i := slices.IndexFunc(all, func(o group.Group) bool { return o.ID == g.ID })
+	switch {
+	case g.Version > 0 && i < 0:
+		return noGroup()
+	case g.Version > 0 && all[i].Version != g.Version:
+		return staleGroup()
+	}
+	return g.Among(all)
+}
+
+func staleGroup() error {
+	return crm.Errorf(crm.Stale, "the group was changed since; read it again and repeat your change")
+}
+
+// passed is the write by which a change passes an item that all changes of a kind
+// pass, as it was read; of two at once the second is lost.
+func (b *Book) passed(k item, kind string, was item) types.TransactWriteItem {
+	v := number(was, "v")
+	k["t"], k["sv"], k["v"] = str(kind), num(schemaVersion), num(v+1)
+	p := &types.Put{TableName: b.t.name, Item: k, ConditionExpression: ptr(isNew)}
+	if v > 0 {
+		p.ConditionExpression, p.ExpressionAttributeValues = ptr("v = :old"), item{":old": num(v)}
+	}
+	return types.TransactWriteItem{Put: p}
 }
 
 // RemoveGroup implements group.Store.
-func (b *Book) RemoveGroup(ctx context.Context, id string, log ...audit.Entry) error {
-	return b.commitLogged(ctx, log, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: groupKey(b.site.ID, id)}})
+func (b *Book) RemoveGroup(ctx context.Context, g group.Group, job string, now time.Time, log ...audit.Entry) error {
+	err := b.commitLogged(ctx, log, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: groupKey(b.site.ID, g.ID),
+		ConditionExpression: ptr("n = :n"), ExpressionAttributeValues: item{":n": num(g.Version)}}}, b.leftWrite("group "+g.ID, "", job, now))
+	var l *lost
+	if asLost(err, &l) {
+		return staleGroup()
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/transfer"
@@ -44,12 +45,26 @@ func jobOf(it item) (transfer.Job, error) {
 }
 
 // CreateJob implements transfer.Jobs.
-func (b *Book) CreateJob(ctx context.Context, j transfer.Job) error {
+func (b *Book) CreateJob(ctx context.Context, j transfer.Job, once *contact.Once, log ...audit.Entry) error {
 	body, err := jobBody(j)
 	if err != nil {
 		return err
 	}
-	return b.t.commit(ctx, b.site.ID, b.putJob(b.jobKey(j.ID), string(j.Kind), body))
+	writes, err := b.logged(log, b.putJob(b.jobKey(j.ID), string(j.Kind), body))
+	if err != nil {
+		return err
+	}
+	return b.createJob(ctx, b.with(once, j.ID, writes...)...)
+}
+
+// createJob commits a new job of any kind.
+func (b *Book) createJob(ctx context.Context, writes ...types.TransactWriteItem) error {
+	err := b.t.commit(ctx, b.site.ID, writes...)
+	var l *lost
+	if asLost(err, &l) {
+		return crm.Errorf(crm.Conflict, "there is a job of this id already")
+	}
+	return err
 }
 
 // putJob is the write of a new item that has a body under a version.

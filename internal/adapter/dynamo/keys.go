@@ -77,6 +77,9 @@ const (
 
 func renamingKey(id crm.SiteID, ulid string) item { return key(sitePK(id), renamingPrefix+ulid) }
 
+// groupsKey is the one item that every name of a group passes.
+func groupsKey(id crm.SiteID) item { return key(sitePK(id), "GROUPS") }
+
 func tagKey(id crm.SiteID, tag string) item     { return key(sitePK(id), tagPrefix+tag) }
 func groupKey(id crm.SiteID, group string) item { return key(sitePK(id), groupPrefix+group) }
 

@@ -153,7 +153,7 @@ func TestAnInvitationMakesAMember(t *testing.T) {
 
 	team, _ := o.table.Team(context.Background(), s.ID)
 	id := team.Members[0].ID
-	if err := member.Reinvite(context.Background(), o.table, s, id, member.Inviting{By: setUp, Secret: o.secret(), Link: "https://x.example", Now: o.now.Add(time.Second)}); err != nil {
+	if _, err := member.Reinvite(context.Background(), o.table, s, id, member.Inviting{By: setUp, Secret: o.secret(), Link: "https://x.example", Now: o.now.Add(time.Second)}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = o.accept(first)

@@ -544,9 +544,9 @@ func TestTagsThatWereRenamedMeanwhileComeBackUnderTheirNewName(t *testing.T) {
 		t.Helper()
 		var err error
 		if to == "" {
-			err = b.RemoveTag(ctx, from, at)
+			err = b.RemoveTag(ctx, from, anyTag, "bk_1", at)
 		} else {
-			err = b.RenameTag(ctx, from, tag.Tag{Name: to}, at)
+			_, err = b.RenameTag(ctx, from, anyTag, tag.Tag{Name: to}, "bk_1", at)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -592,7 +592,7 @@ func TestDevicesAndDocumentsGoBackToWhomTheyCameFrom(t *testing.T) {
 	}
 	upload := func(id crm.ContactID) string {
 		t.Helper()
-		f, err := b.AddFile(ctx, id, document.File{Purpose: document.ForEntry, State: document.Ready, Name: "a.pdf", At: now}, time.Time{})
+		f, err := b.AddFile(ctx, id, document.File{Purpose: document.ForEntry, State: document.Ready, Name: "a.pdf", At: now}, time.Time{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -643,3 +643,5 @@ func TestDevicesAndDocumentsGoBackToWhomTheyCameFrom(t *testing.T) {
 		}
 	}
 }
+
+func anyTag(tag.Tag) error { return nil }

@@ -80,3 +80,24 @@ func (b *Book) replay(ctx context.Context, o *contact.Once) ([]contact.Contact, 
 	}
 	return made, true, nil
 }
+
+// settingsPrincipal is under whom it is remembered what a change of the settings left
+// to do; no credential has this id.
+const settingsPrincipal = "settings"
+
+// leftWrite remembers for a day the job that a change of something, into what, leaves
+// to do, so that the change can be repeated where the job was never begun.
+func (b *Book) leftWrite(thing, into, job string, now time.Time) types.TransactWriteItem {
+	w := b.t.onceWrite(b.site.ID, &contact.Once{Principal: settingsPrincipal, Key: thing, Hash: into, At: now}, job)
+	w.Put.ConditionExpression, w.Put.ExpressionAttributeNames, w.Put.ExpressionAttributeValues = nil, nil, nil // the last one counts
+	return w
+}
+
+// Left is the job that a change of something, into what, left to do within the last day.
+func (b *Book) Left(ctx context.Context, thing, into string, now time.Time) (job string, ok bool, err error) {
+	job, ok, err = b.MadeBy(ctx, &contact.Once{Principal: settingsPrincipal, Key: thing, Hash: into, At: now})
+	if crm.CodeOf(err) == crm.KeyReused { // another change came after it
+		return "", false, nil
+	}
+	return job, ok, err
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -25,6 +26,7 @@ type siteRecord struct {
 	Country   string    `json:"country"`
 	Language  string    `json:"language"`
 	MaxTags   int       `json:"max_tags,omitempty"`
+	Presets   []string  `json:"presets,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 
 	Plan       plan.Plan         `json:"plan,omitempty"`
@@ -71,7 +73,7 @@ type fieldRecord struct {
 }
 
 func siteRecordOf(s site.Site) siteRecord {
-	r := siteRecord{Name: s.Name, Secret: s.Secret, Shards: s.Shards, Country: s.Country, Language: s.Language, MaxTags: s.MaxTags,
+	r := siteRecord{Name: s.Name, Secret: s.Secret, Shards: s.Shards, Country: s.Country, Language: s.Language, MaxTags: s.MaxTags, Presets: s.Presets,
 		CreatedAt: s.CreatedAt, Plan: s.Plan, Calls: s.Calls, LockScope: s.LockScope, Automation: automationRecord(s.Automation)}
 	for _, d := range s.Statuses {
 		r.Statuses = append(r.Statuses, statusRecord(d))
@@ -87,7 +89,7 @@ func siteRecordOf(s site.Site) siteRecord {
 }
 
 func (r siteRecord) site(id crm.SiteID, version int64) site.Site {
-	s := site.Site{ID: id, Name: r.Name, Secret: r.Secret, Shards: r.Shards, Country: r.Country, Language: r.Language, MaxTags: r.MaxTags,
+	s := site.Site{ID: id, Name: r.Name, Secret: r.Secret, Shards: r.Shards, Country: r.Country, Language: r.Language, MaxTags: r.MaxTags, Presets: r.Presets,
 		CreatedAt: r.CreatedAt, Plan: r.Plan, Calls: r.Calls, LockScope: r.LockScope, Automation: contact.Automation(r.Automation), Version: version}
 	for _, d := range r.Statuses {
 		s.Statuses = append(s.Statuses, contact.StatusDef(d))
@@ -234,13 +236,23 @@ func (t *Table) ChangeSite(ctx context.Context, id crm.SiteID, rule func(*site.S
 // the rule only touches its argument. An entry without an action says that
 // nothing changed. Id, secret and shards never change.
 func (t *Table) ChangeSettings(ctx context.Context, id crm.SiteID, rule func(*site.Site) (audit.Entry, error)) (site.Site, error) {
+	return t.AddSetting(ctx, id, nil, "", rule)
+}
+
+// AddSetting is ChangeSettings for a rule that makes something of an id: the record of
+// the request is committed with it.
+func (t *Table) AddSetting(ctx context.Context, id crm.SiteID, once *contact.Once, made string, rule func(*site.Site) (audit.Entry, error)) (site.Site, error) {
+	var own []types.TransactWriteItem
+	if once != nil {
+		own = append(own, t.onceWrite(id, once, made))
+	}
 	return t.changeSite(ctx, id, func(s *site.Site) (*audit.Entry, error) {
 		e, err := rule(s)
 		return &e, err
-	})
+	}, own...)
 }
 
-func (t *Table) changeSite(ctx context.Context, id crm.SiteID, rule func(*site.Site) (*audit.Entry, error)) (site.Site, error) {
+func (t *Table) changeSite(ctx context.Context, id crm.SiteID, rule func(*site.Site) (*audit.Entry, error), own ...types.TransactWriteItem) (site.Site, error) {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -266,10 +278,10 @@ func (t *Table) changeSite(ctx context.Context, id crm.SiteID, rule func(*site.S
 			cond = "attribute_exists(PK) AND attribute_not_exists(v)"
 			delete(values, ":old")
 		}
-		writes := []types.TransactWriteItem{{Update: &types.Update{
+		writes := append(slices.Clone(own), types.TransactWriteItem{Update: &types.Update{
 			TableName: t.name, Key: siteKey(id), UpdateExpression: ptr("SET body = :body, v = :v, sv = :sv"),
 			ConditionExpression: &cond, ExpressionAttributeValues: values,
-		}}}
+		}})
 		if e != nil {
 			w, err := t.auditWrite(id, *e)
 			if err != nil {

@@ -1,7 +1,9 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -24,14 +26,34 @@ func (b *Book) tagKey(name string) item { return tagKey(b.site.ID, tag.ID(b.site
 func tagOf(it item) (tag.Tag, error) {
 	var r tagRecord
 	err := decode(it, &r)
-	return tag.Tag(r), err
+	return tag.Tag{Name: r.Name, Colour: r.Colour, Version: version(it)}, err
 }
 
+// tagWrite stores the next version of a tag that is at its version.
 func (b *Book) tagWrite(t tag.Tag) (types.TransactWriteItem, error) {
-	body, err := packJSON(tagRecord(t))
+	body, err := packJSON(tagRecord{t.Name, t.Colour})
 	it := b.tagKey(t.Name)
-	it["t"], it["sv"], it["body"] = str("tag"), num(schemaVersion), str(body)
-	return types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it}}, err
+	it["t"], it["sv"], it["body"], it["v"] = str("tag"), num(schemaVersion), str(body), num(t.Version+1)
+	cond, values := b.tagAt(t.Version)
+	return types.TransactWriteItem{Put: &types.Put{TableName: b.t.name, Item: it, ConditionExpression: cond, ExpressionAttributeValues: values}}, err
+}
+
+// tagAt is the condition that a tag is at a version.
+func (b *Book) tagAt(v int64) (*string, item) {
+	if v == 0 {
+		return ptr(isNew), nil
+	}
+	cond, values := unchanged(v)
+	return &cond, values
+}
+
+// tagNamed is a tag of the site by its name; one that the site does not know has version 0.
+func (b *Book) tagNamed(ctx context.Context, name string) (tag.Tag, error) {
+	t, err := b.Tag(ctx, tag.ID(b.site.Secret, name))
+	if crm.CodeOf(err) == crm.NotFound {
+		return tag.Tag{Name: name}, nil
+	}
+	return t, err
 }
 
 // Tags implements tag.Store.
@@ -63,56 +85,127 @@ func (b *Book) Tag(ctx context.Context, id string) (tag.Tag, error) {
 
 // commitLogged commits writes with their rows of the audit log, which stand behind them.
 func (b *Book) commitLogged(ctx context.Context, log []audit.Entry, writes ...types.TransactWriteItem) error {
-	for _, e := range log {
-		w, err := b.t.auditWrite(b.site.ID, e)
-		if err != nil {
-			return err
-		}
-		writes = append(writes, w)
+	writes, err := b.logged(log, writes...)
+	if err != nil {
+		return err
 	}
 	return b.t.commit(ctx, b.site.ID, writes...)
 }
 
-// PutTag implements tag.Store.
-func (b *Book) PutTag(ctx context.Context, t tag.Tag, log ...audit.Entry) error {
-	w, err := b.tagWrite(t)
-	if err != nil {
-		return err
+// logged adds rows of the audit log to writes.
+func (b *Book) logged(log []audit.Entry, writes ...types.TransactWriteItem) ([]types.TransactWriteItem, error) {
+	for _, e := range log {
+		w, err := b.t.auditWrite(b.site.ID, e)
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, w)
 	}
-	return b.commitLogged(ctx, log, w)
+	return writes, nil
 }
 
-// RenameTag implements tag.Store.
-func (b *Book) RenameTag(ctx context.Context, from string, to tag.Tag, now time.Time, log ...audit.Entry) error {
-	if to.Colour == "" {
-		have, err := b.Tag(ctx, tag.ID(b.site.Secret, to.Name))
-		if err == nil {
-			to.Colour = have.Colour
-		} else if crm.CodeOf(err) != crm.NotFound {
+// ChangeTag implements tag.Store.
+func (b *Book) ChangeTag(ctx context.Context, name string, rule func(*tag.Tag) error, log ...audit.Entry) (t tag.Tag, err error) {
+	err = b.repeatedly(ctx, func() error {
+		if t, err = b.tagNamed(ctx, name); err != nil {
+			return err
+		}
+		if err := rule(&t); err != nil {
+			return err
+		}
+		w, err := b.tagWrite(t)
+		if err != nil {
+			return err
+		}
+		err = b.commitLogged(ctx, log, w)
+		t.Version++
+		return err
+	})
+	if errors.Is(err, contact.ErrUnchanged) {
+		err = nil
+	}
+	return t, err
+}
+
+// repeatedly does a thing again while another writer comes between.
+func (b *Book) repeatedly(ctx context.Context, do func() error) error {
+	for try := 1; try <= maxTries; try++ {
+		if try > 1 {
+			if err := pause(ctx, try); err != nil {
+				return err
+			}
+		}
+		var l *lost
+		if err := do(); !asLost(err, &l) {
 			return err
 		}
 	}
-	w, err := b.tagWrite(to)
-	if err != nil {
+	return busy()
+}
+
+// RenameTag implements tag.Store.
+func (b *Book) RenameTag(ctx context.Context, from string, check func(tag.Tag) error, to tag.Tag, job string, now time.Time, log ...audit.Entry) (tag.Tag, error) {
+	colour := to.Colour
+	err := b.repeatedly(ctx, func() error {
+		old, err := b.tagNamed(ctx, from)
+		if err == nil {
+			err = check(old)
+		}
+		if err != nil {
+			return err
+		}
+		there, err := b.tagNamed(ctx, to.Name)
+		if err != nil {
+			return err
+		}
+		to.Colour, to.Version = cmp.Or(colour, there.Colour), there.Version
+		w, err := b.tagWrite(to)
+		if err != nil {
+			return err
+		}
+		renamed, err := b.renaming(contact.Renaming{At: now, From: from, To: to.Name})
+		if err != nil {
+			return err
+		}
+		writes := []types.TransactWriteItem{w, renamed, b.leftWrite(tagThing(b.site.Secret, from), to.Name, job, now)}
+		if !crm.SameFolded(from, to.Name) && old.Version > 0 { // else it is another spelling, or nothing is kept
+			writes = append(writes, b.tagGone(old))
+		}
+		err = b.commitLogged(ctx, log, writes...)
+		to.Version++
 		return err
-	}
-	renamed, err := b.renaming(contact.Renaming{At: now, From: from, To: to.Name})
-	if err != nil {
-		return err
-	}
-	if crm.SameFolded(from, to.Name) { // another spelling
-		return b.commitLogged(ctx, log, w, renamed)
-	}
-	return b.commitLogged(ctx, log, w, renamed, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(from)}})
+	})
+	return to, err
+}
+
+// tagThing is what a change of a tag is remembered under.
+func tagThing(secret []byte, name string) string { return "tag " + tag.ID(secret, name) }
+
+func (b *Book) tagGone(t tag.Tag) types.TransactWriteItem {
+	cond, values := b.tagAt(t.Version)
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(t.Name), ConditionExpression: cond, ExpressionAttributeValues: values}}
 }
 
 // RemoveTag implements tag.Store.
-func (b *Book) RemoveTag(ctx context.Context, name string, now time.Time, log ...audit.Entry) error {
-	renamed, err := b.renaming(contact.Renaming{At: now, From: name})
-	if err != nil {
-		return err
-	}
-	return b.commitLogged(ctx, log, renamed, types.TransactWriteItem{Delete: &types.Delete{TableName: b.t.name, Key: b.tagKey(name)}})
+func (b *Book) RemoveTag(ctx context.Context, name string, check func(tag.Tag) error, job string, now time.Time, log ...audit.Entry) error {
+	return b.repeatedly(ctx, func() error {
+		old, err := b.tagNamed(ctx, name)
+		if err == nil {
+			err = check(old)
+		}
+		if err != nil {
+			return err
+		}
+		renamed, err := b.renaming(contact.Renaming{At: now, From: name})
+		if err != nil {
+			return err
+		}
+		writes := []types.TransactWriteItem{renamed, b.leftWrite(tagThing(b.site.Secret, name), "", job, now)}
+		if old.Version > 0 {
+			writes = append(writes, b.tagGone(old))
+		}
+		return b.commitLogged(ctx, log, writes...)
+	})
 }
 
 type renamingRecord struct {

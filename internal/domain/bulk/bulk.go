@@ -137,8 +137,9 @@ type Part struct {
 
 // Jobs keeps the bulk jobs of one site.
 type Jobs interface {
-	// CreateBulk stores a new job with its parts and a row of the audit log, all or nothing.
-	CreateBulk(ctx context.Context, j Job, parts []Part, e audit.Entry) error
+	// CreateBulk stores a new job with its parts, a row of the audit log and the record of
+	// the request, all or nothing; crm.Conflict if the job is there or the request was.
+	CreateBulk(ctx context.Context, j Job, parts []Part, once *contact.Once, e audit.Entry) error
 	// Bulk reads one, strongly consistent; crm.NotFound.
 	Bulk(ctx context.Context, id string) (Job, error)
 	// ChangeBulk applies a change and stores it, repeating it while others come

@@ -279,7 +279,7 @@ func TestAFilterNamesListsGroupsAndStatuses(t *testing.T) {
 	if err := d.s.AddStatus("st_a", "Vaste gast", ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.b.PutGroup(d.Context(), group.Group{ID: "gr_1", Name: "Horeca & Co"}); err != nil {
+	if _, err := d.b.PutGroup(d.Context(), group.Group{ID: "gr_1", Name: "Horeca & Co"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	d.people(3)

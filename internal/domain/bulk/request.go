@@ -23,6 +23,8 @@ type Request struct {
 	Args      Args
 	Selection Selection
 	Confirm   string // of a preview; destructive actions need it
+	Once      *contact.Once
+	Trace     string // the id of the HTTP request, for the audit log
 }
 
 // check finds every fault and gives the action. internal also takes the actions that cannot be asked for by name.
@@ -176,10 +178,14 @@ func Start(ctx context.Context, jobs Jobs, q Queue, reg Registry, s site.Site, b
 }
 
 // StartInternal is Start for what follows from a change of the site's settings;
-// nobody is asked to confirm it again.
+// nobody is asked to confirm it again. If the job of the id is there it is resumed.
 func StartInternal(ctx context.Context, jobs Jobs, q Queue, reg Registry, s site.Site, by site.Actor, id string, r Request, now time.Time) (Job, error) {
 	if _, err := r.check(reg, s, by, true); err != nil {
 		return Job{}, err
+	}
+	j, err := Resume(ctx, jobs, q, s, id, now)
+	if crm.CodeOf(err) != crm.NotFound {
+		return j, err
 	}
 	return launch(ctx, jobs, q, s, by, id, r, now)
 }
@@ -199,18 +205,43 @@ func launch(ctx context.Context, jobs Jobs, q Queue, s site.Site, by site.Actor,
 	sel.IDs = nil
 	j := Job{ID: id, State: Queued, Action: r.Action, Args: r.Args, Selection: sel, By: by.ID, Source: by.Source(),
 		CreatedAt: now, UpdatedAt: now, Parts: len(parts)}
-	if err := jobs.CreateBulk(ctx, j, parts, audit.Note(by, "", now, audit.BulkStarted, id, r.Action)); err != nil {
+	if err := jobs.CreateBulk(ctx, j, parts, r.Once, audit.Note(by, r.Trace, now, audit.BulkStarted, id, r.Action)); err != nil {
 		return j, err
 	}
-	if err := q.SendBulk(ctx, Task{Site: s.ID, Job: id}); err != nil {
+	return hand(ctx, jobs, q, s, j, now)
+}
+
+const notHanded = "it could not be handed to a worker; ask for it again"
+
+func hand(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job, now time.Time) (Job, error) {
+	if err := q.SendBulk(ctx, Task{Site: s.ID, Job: j.ID}); err != nil {
 		// Nobody would ever work on it; if this fails too it stays queued.
-		_, _ = jobs.ChangeBulk(ctx, id, now, func(j *Job) error {
-			j.State, j.Fault = Failed, "it could not be handed to a worker; ask for it again"
+		_, _ = jobs.ChangeBulk(ctx, j.ID, now, func(j *Job) error {
+			if j.State != Queued {
+				return contact.ErrUnchanged
+			}
+			j.State, j.Fault = Failed, notHanded
 			return nil
 		})
 		return j, err
 	}
 	return j, nil
+}
+
+// Resume hands a job that is there to a worker if none has had it: after a queue that
+// was down, or a request that was cut off. One that goes, or has ended, stays as it is.
+func Resume(ctx context.Context, jobs Jobs, q Queue, s site.Site, id string, now time.Time) (Job, error) {
+	j, err := jobs.ChangeBulk(ctx, id, now, func(j *Job) error {
+		if j.State != Failed || j.Fault != notHanded {
+			return contact.ErrUnchanged
+		}
+		j.State, j.Fault = Queued, ""
+		return nil
+	})
+	if err != nil || j.State != Queued {
+		return j, err
+	}
+	return hand(ctx, jobs, q, s, j, now)
 }
 
 // Cancel stops a job; what was changed stays. A page that was begun is finished.

@@ -2,6 +2,7 @@ package consent
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -95,11 +96,6 @@ func change(s *site.Site, d *contact.ListDef, ch ListChange) error {
 	if d.Name == "" {
 		f.Add("/name", "a list needs a name")
 	}
-	for _, other := range s.Lists {
-		if other.ID != d.ID && strings.EqualFold(other.Name, d.Name) {
-			f.Add("/name", "another list has this name")
-		}
-	}
 	if !slices.Contains(contact.ConsentChannels, d.Channel) {
 		f.Add("/channel", "a channel is email, sms, phone, post or whatsapp")
 	}
@@ -124,6 +120,56 @@ func change(s *site.Site, d *contact.ListDef, ch ListChange) error {
 		if !equal(texts, d.Texts) {
 			d.Texts, d.TextVersion = texts, d.TextVersion+1
 		}
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	for _, other := range s.Lists {
+		if other.ID != d.ID && crm.SameFolded(other.Name, d.Name) {
+			return crm.Errorf(crm.Conflict, "the list %s (%s) of this site has this name; names are compared without case. Change that one, or take another name", other.ID, other.Name)
+		}
+	}
+	return nil
+}
+
+// removeFor is how long a preview of the end of a list can be confirmed.
+const removeFor = 15 * time.Minute
+
+const removeList = "list removal"
+
+// Removal is what the end of a list would do.
+type Removal struct {
+	Subscriptions int // contacts that may be sent the list
+	Confirm       string
+	Expires       time.Time
+}
+
+// LookRemoval tells how many subscriptions go with a list, and gives the token by which
+// this actor confirms it. crm.NotFound.
+func LookRemoval(s site.Site, by site.Actor, list string, subscriptions int, now time.Time) (Removal, error) {
+	if _, ok := s.Policy().List(list); !ok {
+		return Removal{}, noList()
+	}
+	r := Removal{Subscriptions: subscriptions, Expires: now.Add(removeFor).Truncate(time.Second)}
+	r.Confirm = s.SealCursor(removeList, by.ID+" "+list+" "+strconv.FormatInt(r.Expires.Unix(), 10))
+	return r, nil
+}
+
+// ConfirmRemoval refuses a token that does not confirm the end of this list by this actor now.
+func ConfirmRemoval(s site.Site, by site.Actor, list, token string, now time.Time) error {
+	var f crm.Faults
+	if token == "" {
+		f.Add("query/confirm", "this cannot be undone: ask for a preview of the deletion first, and send its confirm token along")
+		return f.Err()
+	}
+	said, err := s.OpenCursor(removeList, token)
+	until, ok := strings.CutPrefix(said, by.ID+" "+list+" ")
+	if err != nil || !ok {
+		f.Add("query/confirm", "this token confirms the deletion of another list; ask for a preview of this one")
+		return f.Err()
+	}
+	if end, err := strconv.ParseInt(until, 10, 64); err != nil || now.Unix() >= end {
+		f.Add("query/confirm", "this token is more than 15 minutes old; ask for a new preview")
 	}
 	return f.Err()
 }

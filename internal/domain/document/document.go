@@ -23,6 +23,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/transfer"
 )
@@ -107,7 +108,7 @@ func AvatarKey(site crm.SiteID, c crm.ContactID, id string, size int) string {
 type Store interface {
 	// AddFile keeps a new record and gives it its contact; crm.NotFound if the contact
 	// is none. It ends at the moment unless the file is used before.
-	AddFile(ctx context.Context, id crm.ContactID, f File, ends time.Time) (File, error)
+	AddFile(ctx context.Context, id crm.ContactID, f File, ends time.Time, once *contact.Once) (File, error)
 
 	// GetFile reads a record; crm.NotFound if the contact has no such file.
 	GetFile(ctx context.Context, id crm.ContactID, file string) (File, error)
@@ -132,7 +133,7 @@ type Bucket interface {
 }
 
 // Announce begins an upload. sizes and names are checked now, what is in the file at Complete.
-func Announce(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.ContactID, f File) (File, transfer.Upload, error) {
+func Announce(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.ContactID, f File, once *contact.Once) (File, transfer.Upload, error) {
 	limit := int64(MaxSize)
 	if f.Purpose == ForAvatar {
 		limit = MaxAvatar
@@ -151,7 +152,7 @@ func Announce(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.Co
 		return f, transfer.Upload{}, err
 	}
 	f.State = Pending
-	f, err := s.AddFile(ctx, id, f, f.At.Add(KeepPending))
+	f, err := s.AddFile(ctx, id, f, f.At.Add(KeepPending), once)
 	if err != nil {
 		return f, transfer.Upload{}, err
 	}

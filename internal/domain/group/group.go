@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"clientele/internal/domain/audit"
+	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/order"
 )
@@ -130,11 +131,31 @@ type Store interface {
 	Groups(ctx context.Context) ([]Group, error)
 	// GroupByID reads one, strongly consistent; crm.NotFound.
 	GroupByID(ctx context.Context, id string) (Group, error)
-	// PutGroup stores a new group (version 0) or the next version of one that is
-	// at its version; crm.Stale if somebody else was faster, crm.NotFound if it is gone.
-	PutGroup(ctx context.Context, g Group, log ...audit.Entry) (Group, error)
-	// RemoveGroup may find it gone. Its members are freed by a bulk action.
-	RemoveGroup(ctx context.Context, id string, log ...audit.Entry) error
+	// PutGroup stores a new group (version 0), with the record of the request that makes
+	// it, or the next version of one that is at its version; crm.Stale if somebody else was
+	// faster, crm.NotFound if it is gone, crm.Conflict if Among refuses it or the request
+	// was here before.
+	PutGroup(ctx context.Context, g Group, once *contact.Once, log ...audit.Entry) (Group, error)
+	// RemoveGroup removes a group that is at its version, else crm.Stale. Its members are
+	// freed by the bulk action of the id job, which is remembered for a day (Left).
+	RemoveGroup(ctx context.Context, g Group, job string, now time.Time, log ...audit.Entry) error
+}
+
+// Among refuses a group that cannot stand beside the others of its site.
+func (g *Group) Among(all []Group) error {
+	others := 0
+	for _, o := range all {
+		if o.ID == g.ID {
+			continue
+		}
+		if others++; crm.SameFolded(o.Name, g.Name) {
+			return crm.Errorf(crm.Conflict, "the group %s (%s) of this site has this name; names are compared without case. Change that one, or take another name", o.ID, o.Name)
+		}
+	}
+	if g.Version == 0 && others >= MaxGroups {
+		return crm.Errorf(crm.Conflict, "a site has at most %d groups; delete one first", MaxGroups)
+	}
+	return nil
 }
 
 // Item is a line of a basket at its list price.

@@ -314,16 +314,17 @@ func Invite(ctx context.Context, st Store, s site.Site, i Inviting) (id string, 
 	})
 }
 
-// Reinvite sends an invitation again, with a new link.
-func Reinvite(ctx context.Context, st Store, s site.Site, id string, i Inviting) error {
-	_, _, err := st.ChangeTeam(ctx, s.ID, nil, func(t *Team) (string, Outcome, error) {
+// Reinvite sends an invitation again, with a new link; repeated under one idempotency
+// key it sends one mail.
+func Reinvite(ctx context.Context, st Store, s site.Site, id string, i Inviting) (replayed bool, err error) {
+	_, replayed, err = st.ChangeTeam(ctx, s.ID, i.Once, func(t *Team) (string, Outcome, error) {
 		m, err := t.Resend(i.By, id, invitation(s.ID, id, i))
 		if err != nil {
 			return "", Outcome{}, err
 		}
 		return m.ID, i.outcome(s, m, audit.InvitationResent), nil
 	})
-	return err
+	return replayed, err
 }
 
 func invitation(of crm.SiteID, id string, i Inviting) Invitation {

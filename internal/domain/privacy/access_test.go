@@ -153,7 +153,7 @@ func TestAnAccessFileHasEverythingOfOneContact(t *testing.T) {
 	sketch := ""
 	for _, f := range []document.File{{Purpose: document.ForEntry, State: document.Pending, Name: "sketch.pdf", Type: "application/pdf", Size: 3, At: now},
 		{Purpose: document.ForEntry, State: document.Pending, Name: "never.pdf", Type: "application/pdf", Size: 3, At: now}} {
-		f, err := w.book.AddFile(ctx, c.ID, f, now.Add(time.Hour))
+		f, err := w.book.AddFile(ctx, c.ID, f, now.Add(time.Hour), nil)
 		w.must(err)
 		if f.Name == "sketch.pdf" {
 			sketch = f.ID

@@ -185,8 +185,9 @@ type Book interface {
 	// SuppressSlots puts hashes of addresses that nobody has on the suppression list as erased.
 	SuppressSlots(ctx context.Context, slots []crm.ContactID, now time.Time) error
 
-	// CreateErasure stores a new one; crm.Conflict if there is one of the id.
-	CreateErasure(ctx context.Context, j Job) error
+	// CreateErasure stores a new one with the record of the request; crm.Conflict if there
+	// is one of the id, or the request was here before.
+	CreateErasure(ctx context.Context, j Job, once *contact.Once) error
 	// Erasure reads one, strongly consistent; crm.NotFound.
 	Erasure(ctx context.Context, id string) (Job, error)
 	// ChangeErasure applies a change and stores it with rows of the audit log,
@@ -308,7 +309,7 @@ func confirmed(s site.Site, by site.Actor, id crm.ContactID, token string, now t
 }
 
 // Start makes the job of an erasure and has it carried out.
-func Start(ctx context.Context, b Book, q Queue, s site.Site, by site.Actor, job string, id crm.ContactID, confirm string, now time.Time) (Job, error) {
+func Start(ctx context.Context, b Book, q Queue, s site.Site, by site.Actor, job string, id crm.ContactID, confirm string, once *contact.Once, now time.Time) (Job, error) {
 	c, err := b.Get(ctx, id)
 	if err != nil {
 		return Job{}, err
@@ -318,10 +319,19 @@ func Start(ctx context.Context, b Book, q Queue, s site.Site, by site.Actor, job
 	}
 	j := newJob(job, c.ID, now)
 	j.By, j.Kind = by.ID, by.Kind
-	if err := b.CreateErasure(ctx, j); err != nil {
+	if err := b.CreateErasure(ctx, j, once); err != nil {
 		return j, err
 	}
-	return j, q.SendErasure(ctx, 0, Task{Site: s.ID, Job: j.ID})
+	return j, Again(ctx, q, s, j)
+}
+
+// Again hands an erasure that has not begun to a worker: a request that is repeated
+// makes up for a message that was never sent.
+func Again(ctx context.Context, q Queue, s site.Site, j Job) error {
+	if j.State != Queued {
+		return nil
+	}
+	return q.SendErasure(ctx, 0, Task{Site: s.ID, Job: j.ID})
 }
 
 func newJob(id string, c crm.ContactID, now time.Time) Job {
@@ -640,7 +650,7 @@ func (e *Eraser) replay(ctx context.Context, b Book, s site.Site, id string) (Jo
 	}
 	j := newJob(id, row.Contact, row.At)
 	j.By, j.Kind, j.Sealed = row.By, row.Kind, s.SealCursor(subjectList, string(said))
-	err = b.CreateErasure(ctx, j)
+	err = b.CreateErasure(ctx, j, nil)
 	if err != nil && crm.CodeOf(err) != crm.Conflict {
 		return Job{}, err
 	}

@@ -21,11 +21,12 @@ import (
 type Site struct {
 	ID        crm.SiteID
 	Name      string
-	Secret    []byte // 32 bytes; slots and cursors are derived from it. Never changes
-	Shards    int    // 4, 16 or 64; never changes
-	Country   string // ISO 3166-1 alpha-2
-	Language  string // "nl" or "en": what its visitors read
-	MaxTags   int    // tags a contact may have; 0 means contact.DefaultTags
+	Secret    []byte   // 32 bytes; slots and cursors are derived from it. Never changes
+	Shards    int      // 4, 16 or 64; never changes
+	Country   string   // ISO 3166-1 alpha-2
+	Language  string   // "nl" or "en": what its visitors read
+	MaxTags   int      // tags a contact may have; 0 means contact.DefaultTags
+	Presets   []string // of tags that were started with; each sets MaxTags once
 	Plan      plan.Plan
 	Calls     int // API calls a minute of each key and member; 0 means quota.Calls. The operator sets it
 	CreatedAt time.Time

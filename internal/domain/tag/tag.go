@@ -20,8 +20,9 @@ import (
 
 // Tag is a tag that the site knows.
 type Tag struct {
-	Name   string
-	Colour string // "#rrggbb", or empty
+	Name    string
+	Colour  string // "#rrggbb", or empty
+	Version int64  // 0: only contacts have it, the site does not know it
 }
 
 // Store keeps the tags that a site knows. Two names that crm.Fold makes one are one
@@ -30,13 +31,17 @@ type Store interface {
 	Tags(ctx context.Context) ([]Tag, error)
 	// Tag reads one by its id; crm.NotFound.
 	Tag(ctx context.Context, id string) (Tag, error)
-	PutTag(ctx context.Context, t Tag, log ...audit.Entry) error
-	// RenameTag makes the tag of the name from go and stores to in its place. A tag
-	// that already has the name of to keeps its colour, unless to has one. That it was renamed is
-	// remembered for as long as a merge can be undone, as contacts of before come back then.
-	RenameTag(ctx context.Context, from string, to Tag, now time.Time, log ...audit.Entry) error
-	// RemoveTag may find it gone. It is remembered as RenameTag does.
-	RemoveTag(ctx context.Context, name string, now time.Time, log ...audit.Entry) error
+	// ChangeTag applies a rule to the tag of a name and stores what it made of it, repeating
+	// the rule when another writer came between; contact.ErrUnchanged stores nothing.
+	ChangeTag(ctx context.Context, name string, rule func(*Tag) error, log ...audit.Entry) (Tag, error)
+	// RenameTag makes the tag of the name from go, once check has seen it, and stores to in
+	// its place. A tag that already has the name of to keeps its colour, unless to has one.
+	// The bulk action of the id job brings it to the contacts; it is remembered for a day (Left).
+	// That it was renamed is remembered for as long as a merge can be undone, as contacts of
+	// before come back then.
+	RenameTag(ctx context.Context, from string, check func(Tag) error, to Tag, job string, now time.Time, log ...audit.Entry) (Tag, error)
+	// RemoveTag makes the tag of a name go, once check has seen it. It is remembered as RenameTag does.
+	RemoveTag(ctx context.Context, name string, check func(Tag) error, job string, now time.Time, log ...audit.Entry) error
 }
 
 // ID names a tag in addresses and keys: it follows from the name under the site's
@@ -135,7 +140,7 @@ func (p Preset) Tags(language string) ([]Tag, bool) {
 	names, ok := p.names[language]
 	out := make([]Tag, len(names))
 	for i, n := range names {
-		out[i] = Tag{n, p.colours[i]}
+		out[i] = Tag{Name: n, Colour: p.colours[i]}
 	}
 	return out, ok
 }

@@ -13,8 +13,8 @@ func TestTagsAreCountedAcrossSpellings(t *testing.T) {
 	for _, tags := range [][]string{{"VIP", "Été"}, {"vip"}, {"vip", "E\u0301TE\u0301"}, {"ÉTÉ"}, {"straße"}, {"STRASSE"}} {
 		n.Add(tags)
 	}
-	got := tag.List([]tag.Tag{{"Vip", "#b7791f"}, {"later", ""}}, n)
-	if s := fmt.Sprint(got); s != "[{{Vip #b7791f} true 3} {{E\u0301TE\u0301 } false 3} {{STRASSE } false 2} {{later } true 0}]" {
+	got := tag.List([]tag.Tag{{Name: "Vip", Colour: "#b7791f", Version: 1}, {Name: "later", Version: 1}}, n)
+	if s := fmt.Sprint(got); s != "[{{Vip #b7791f 1} true 3} {{E\u0301TE\u0301  0} false 3} {{STRASSE  0} false 2} {{later  1} true 0}]" {
 		t.Error(s)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
@@ -45,7 +46,7 @@ func exportColumns(s site.Site) []string {
 }
 
 // Request makes an export and has it carried out.
-func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job) (Job, error) {
+func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job, once *contact.Once, log ...audit.Entry) (Job, error) {
 	var faults crm.Faults
 	if j.Format == "" {
 		j.Format = "csv"
@@ -77,10 +78,19 @@ func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job) (Job, 
 		return j, err
 	}
 	j.Kind, j.State, j.UpdatedAt = Export, Running, j.CreatedAt
-	if err := jobs.CreateJob(ctx, j); err != nil {
+	if err := jobs.CreateJob(ctx, j, once, log...); err != nil {
 		return j, err
 	}
 	return j, q.SendTask(ctx, Task{Site: s.ID, Job: j.ID, Step: StepExport})
+}
+
+// Again hands an export that runs to a worker once more: a request that is repeated makes
+// up for a message that was never sent.
+func Again(ctx context.Context, q Queue, s site.Site, j Job) error {
+	if j.State.Ended() {
+		return nil
+	}
+	return q.SendTask(ctx, Task{Site: s.ID, Job: j.ID, Step: StepExport})
 }
 
 // Do writes the file of a job: every contact that exists from the start to the

@@ -138,10 +138,10 @@ func TestAnExportsFilterReachesASitesOwnFields(t *testing.T) {
 		}
 	}
 	ctx, q := context.Background(), &transferkit.Queue{}
-	if _, err := transfer.Request(ctx, book, q, s, transfer.Job{ID: "exp_x", CreatedAt: base, Filter: "custom.nose = 1"}); crm.CodeOf(err) != crm.Invalid {
+	if _, err := transfer.Request(ctx, book, q, s, transfer.Job{ID: "exp_x", CreatedAt: base, Filter: "custom.nose = 1"}, nil); crm.CodeOf(err) != crm.Invalid {
 		t.Errorf("a field that there is not: %v", err)
 	}
-	j, err := transfer.Request(ctx, book, q, s, transfer.Job{ID: "exp_y", CreatedAt: base, Filter: "custom.size > 9"})
+	j, err := transfer.Request(ctx, book, q, s, transfer.Job{ID: "exp_y", CreatedAt: base, Filter: "custom.size > 9"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

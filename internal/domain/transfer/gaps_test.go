@@ -31,7 +31,7 @@ func TestAnExportComesBackWholeWhateverTheSiteTookAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	book = b.table.Book(s)
-	if _, err := book.PutGroup(ctx, group.Group{ID: "gr_1", Name: "Horeca"}); err != nil {
+	if _, err := book.PutGroup(ctx, group.Group{ID: "gr_1", Name: "Horeca"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	file := "email,custom.colour,custom.topics,group,newsletter_lists\n" +
@@ -105,7 +105,7 @@ func TestAnExportComesBackWholeWhateverTheSiteTookAway(t *testing.T) {
 		t.Errorf("the file of errors has %d lines:\n%s", n, errs)
 	}
 	// Mended, it goes in again: the row says what it lacked.
-	_, err = other.PutGroup(ctx, group.Group{ID: "gr_2", Name: "Horeca"})
+	_, err = other.PutGroup(ctx, group.Group{ID: "gr_2", Name: "Horeca"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

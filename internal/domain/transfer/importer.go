@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
@@ -61,15 +62,15 @@ const (
 var ErrNotYet = errors.New("it is too early for this step")
 
 // Start makes an import that waits for its file.
-func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job) (Job, Upload, error) {
+func Start(ctx context.Context, jobs Jobs, files Files, s site.Site, j Job, once *contact.Once, log ...audit.Entry) (Job, Upload, error) {
 	if err := j.CheckImport(s); err != nil {
 		return j, Upload{}, err
 	}
 	j.Kind, j.State, j.UpdatedAt = Import, Uploading, j.CreatedAt
-	if err := jobs.CreateJob(ctx, j); err != nil {
+	if err := jobs.CreateJob(ctx, j, once, log...); err != nil {
 		return j, Upload{}, err
 	}
-	up, err := files.PresignPut(ctx, uploadKey(s.ID, j.ID), j.Size, UploadFor)
+	up, err := j.Upload(ctx, files, s)
 	return j, up, err
 }
 
@@ -118,6 +119,11 @@ func (j *Job) CheckImport(s site.Site) error {
 		faults.Add("/mapping", "a file has at most %d columns", csv.MaxColumns)
 	}
 	return faults.With(refused)
+}
+
+// Upload is where the file of an import is sent.
+func (j Job) Upload(ctx context.Context, files Files, s site.Site) (Upload, error) {
+	return files.PresignPut(ctx, uploadKey(s.ID, j.ID), j.Size, UploadFor)
 }
 
 // UploadedJob reads the key of an upload, as a storage event names it.

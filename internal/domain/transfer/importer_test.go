@@ -387,7 +387,7 @@ func TestTagsHaveLimits(t *testing.T) {
 	b := newBench(t)
 	book, s := b.site("bakery")
 	_, _, err := transfer.Start(context.Background(), book, b.files, s, transfer.Job{ID: "imp_x", Filename: "x.csv", Size: 1,
-		Options: transfer.Options{Tags: []string{strings.Repeat("x", 50_000)}}})
+		Options: transfer.Options{Tags: []string{strings.Repeat("x", 50_000)}}}, nil)
 	if crm.CodeOf(err) != crm.Invalid {
 		t.Errorf("a tag of 50 KB for all rows: %v", err)
 	}
@@ -421,7 +421,7 @@ func TestGroupsGoOutAndComeInByName(t *testing.T) {
 	b := newBench(t)
 	book, s := b.site("bakery")
 	ctx := context.Background()
-	g, err := book.PutGroup(ctx, group.Group{ID: "gr_1", Name: "Horeca & Co"})
+	g, err := book.PutGroup(ctx, group.Group{ID: "gr_1", Name: "Horeca & Co"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,7 +449,7 @@ func TestAnImportLeavesTheGroupThatWasChosenMeanwhile(t *testing.T) {
 	book, s := b.site("bakery")
 	ctx := context.Background()
 	for id, name := range map[string]string{"gr_1": "Uit het bestand", "gr_2": "Gekozen"} {
-		if _, err := book.PutGroup(ctx, group.Group{ID: id, Name: name}); err != nil {
+		if _, err := book.PutGroup(ctx, group.Group{ID: id, Name: name}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

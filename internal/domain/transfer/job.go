@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
@@ -134,7 +135,11 @@ type Column struct {
 
 // Jobs keeps the jobs of one site.
 type Jobs interface {
-	CreateJob(ctx context.Context, j Job) error
+	// CreateJob stores a new job with rows of the audit log and the record of the request,
+	// all or nothing; crm.Conflict if the job is there or the request was.
+	CreateJob(ctx context.Context, j Job, once *contact.Once, log ...audit.Entry) error
+	// MadeBy is the job that a request made before; crm.KeyReused if that said something else.
+	MadeBy(ctx context.Context, once *contact.Once) (id string, ok bool, err error)
 	// Job reads one, strongly consistent; crm.NotFound.
 	Job(ctx context.Context, id string) (Job, error)
 	// ChangeJob applies a change and stores it, repeating it while others come

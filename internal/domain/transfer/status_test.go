@@ -51,7 +51,7 @@ func TestStatusesComeAndGoByName(t *testing.T) {
 	if i := slices.IndexFunc(j.Columns, func(c transfer.Column) bool { return c.Field == "status" }); i < 0 || !strings.Contains(j.Columns[i].Note, "the plan pro") {
 		t.Errorf("the report says %+v", j.Columns)
 	}
-	_, _, err := transfer.Start(context.Background(), book, b.files, s, transfer.Job{ID: "imp_x", Filename: "a.csv", Size: 5, CreatedAt: base, Options: transfer.Options{Status: contact.VIP}})
+	_, _, err := transfer.Start(context.Background(), book, b.files, s, transfer.Job{ID: "imp_x", Filename: "a.csv", Size: 5, CreatedAt: base, Options: transfer.Options{Status: contact.VIP}}, nil)
 	if crm.CodeOf(err) != crm.PlanRequired {
 		t.Errorf("an import that makes VIPs: %v", err)
 	}

@@ -74,6 +74,10 @@ func publicOperation[I, O any](api huma.API, op huma.Operation, handle func(cont
 }
 
 func register[I, O any](api huma.API, op huma.Operation, handle func(context.Context, caller, *I) (*O, error)) {
+	repeats(&op)
+	if _, ok := reflect.TypeFor[I]().FieldByName("Key"); ok && op.Method == http.MethodPost {
+		op.Errors = append(op.Errors, http.StatusConflict, http.StatusGone)
+	}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError)
 	if op.Method != http.MethodGet {
 		op.Errors = append(op.Errors, http.StatusServiceUnavailable) // it lost too many races

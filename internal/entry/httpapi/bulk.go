@@ -103,6 +103,7 @@ func bulkOf(j bulk.Job) bulkJobJSON {
 
 type bulkAnswer struct {
 	Location   string `header:"Location"`
+	Replayed   string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key started it"`
 	RetryAfter string `header:"Retry-After"`
 	Body       bulkJobJSON
 }
@@ -173,30 +174,78 @@ func (h contactsAPI) previewBulk(ctx context.Context, c caller, in *bulkInput) (
 	return out, nil
 }
 
-func (h contactsAPI) startBulk(ctx context.Context, c caller, in *bulkInput) (*bulkAnswer, error) {
-	if err := h.hasGroup(ctx, c, in.Body.Arguments.Group, "/arguments/group"); err != nil {
-		return nil, err
-	}
-	now := h.clock.Now()
-	id, err := newJobID("bk_", now)
-	if err != nil {
-		return nil, err
-	}
-	j, err := bulk.Start(ctx, h.open(c.site), h.jobs, bulkActions, c.site, c.by, id, in.Body.request(), now)
-	if err != nil {
-		return nil, err
-	}
-	return started(j), nil
+type startBulkInput struct {
+	Making
+	Body bulkRequest
 }
 
-// startInternal starts the job that follows from a change of the settings.
-func (h contactsAPI) startInternal(ctx context.Context, c caller, r bulk.Request) (bulk.Job, error) {
-	now := h.clock.Now()
+func (h contactsAPI) startBulk(ctx context.Context, c caller, in *startBulkInput) (*bulkAnswer, error) {
+	r := in.Body.request()
+	r.Once = in.once(c, h.clock.Now(), "start-bulk")
+	return h.startOnce(ctx, c, r, func(id string, now time.Time) (bulk.Job, error) {
+		if err := h.hasGroup(ctx, c, in.Body.Arguments.Group, "/arguments/group"); err != nil {
+			return bulk.Job{}, err
+		}
+		r.Trace = requestID(ctx)
+		return bulk.Start(ctx, h.open(c.site), h.jobs, bulkActions, c.site, c.by, id, r, now)
+	})
+}
+
+// startOnce starts a job under a new id, or finds the one that the request started, and
+// has it carried out if nobody does.
+func (h contactsAPI) startOnce(ctx context.Context, c caller, r bulk.Request, start func(id string, now time.Time) (bulk.Job, error)) (*bulkAnswer, error) {
+	b, now := h.open(c.site), h.clock.Now()
 	id, err := newJobID("bk_", now)
 	if err != nil {
-		return bulk.Job{}, err
+		return nil, err
 	}
-	return bulk.StartInternal(ctx, h.open(c.site), h.jobs, bulkActions, c.site, c.by, id, r, now)
+	j, replayed, err := once(ctx, b.MadeBy, r.Once, func() (bulk.Job, error) { return start(id, now) },
+		func(id string) (bulk.Job, error) { return bulk.Resume(ctx, b, h.jobs, c.site, id, now) })
+	if err != nil {
+		return nil, err
+	}
+	a := started(j)
+	a.Replayed = replayedHeader(replayed)
+	return a, nil
+}
+
+// startInternal starts the job that follows from a change of the settings; one of the
+// id that is there is resumed.
+func (h contactsAPI) startInternal(ctx context.Context, c caller, id string, r bulk.Request) (bulk.Job, error) {
+	r.Trace = requestID(ctx)
+	return bulk.StartInternal(ctx, h.open(c.site), h.jobs, bulkActions, c.site, c.by, id, r, h.clock.Now())
+}
+
+// leftover takes up what a change of something, into what, left to do within the last
+// day: its job, if that has not done it. Where there is none yet request says what it is,
+// or crm.NotFound. ok is false if nothing is left.
+func (h contactsAPI) leftover(ctx context.Context, c caller, thing, into string, request func() (bulk.Request, error)) (j bulk.Job, ok bool, err error) {
+	b, now := h.open(c.site), h.clock.Now()
+	id, ok, err := b.Left(ctx, thing, into, now)
+	if err != nil || !ok {
+		return j, false, err
+	}
+	j, err = bulk.Resume(ctx, b, h.jobs, c.site, id, now)
+	switch {
+	case err == nil && j.State == bulk.Done:
+		return j, false, nil
+	case err == nil && !j.State.Ended():
+		return j, true, nil
+	case err == nil: // given up or cancelled: there may be more to do
+		if id, err = newJobID("bk_", now); err != nil {
+			return j, false, err
+		}
+	case crm.CodeOf(err) != crm.NotFound:
+		return j, false, err
+	}
+	r, err := request()
+	if crm.CodeOf(err) == crm.NotFound {
+		return j, false, nil
+	}
+	if err == nil {
+		j, err = h.startInternal(ctx, c, id, r)
+	}
+	return j, err == nil, err
 }
 
 func started(j bulk.Job) *bulkAnswer {

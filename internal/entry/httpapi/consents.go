@@ -10,7 +10,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"clientele/internal/domain/audit"
 	"clientele/internal/domain/consent"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
@@ -51,12 +50,25 @@ func (b newsletterChange) change() consent.ListChange {
 }
 
 type newslettersAnswer struct {
+	ETag string `header:"ETag" doc:"Of the site's settings; send it as If-Match to change them"`
 	Body struct {
 		Lists []newsletterJSON `json:"lists" nullable:"false"`
 	}
 }
 
-type newsletterAnswer struct{ Body newsletterJSON }
+type newsletterAnswer struct {
+	ETag     string `header:"ETag" doc:"Of the site's settings; send it as If-Match to change them"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key made it"`
+	Body     newsletterJSON
+}
+
+func listNamed(s site.Site, id string) (*newsletterAnswer, error) {
+	d, ok := s.Policy().List(id)
+	if !ok {
+		return nil, crm.Errorf(crm.NotFound, "there is no such list on this site")
+	}
+	return &newsletterAnswer{ETag: etag(s.Version), Body: listOf(d)}, nil
+}
 
 // ListID is exported as huma reads embedded parameters of exported types alone.
 type ListID struct {
@@ -69,7 +81,7 @@ func addConsents(api huma.API, h contactsAPI) {
 		OperationID: "list-newsletter-lists", Method: http.MethodGet, Path: "/v1/lists", Tags: tags,
 		Summary: "The newsletter lists of the site", Description: "At most 50, in the order in which they were made.",
 	}, func(_ context.Context, c caller, _ *struct{}) (*newslettersAnswer, error) {
-		out := &newslettersAnswer{}
+		out := &newslettersAnswer{ETag: etag(c.site.Version)}
 		out.Body.Lists = []newsletterJSON{}
 		for _, d := range c.site.Lists {
 			out.Body.Lists = append(out.Body.Lists, listOf(d))
@@ -84,13 +96,21 @@ func addConsents(api huma.API, h contactsAPI) {
 	}, h.createList)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "change-newsletter-list", Method: http.MethodPatch, Path: "/v1/lists/{list}", Tags: tags,
-		Summary: "Change a newsletter list", Description: "What is absent stays. Who is on it stays on it.", Errors: []int{http.StatusNotFound},
+		Summary: "Change a newsletter list", Description: "What is absent stays. Who is on it stays on it. Needs `If-Match` with the ETag of the list of lists.",
+		Errors: append([]int{http.StatusConflict}, changeErrors...),
 	}, h.changeList)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "delete-newsletter-list", Method: http.MethodDelete, Path: "/v1/lists/{list}", Tags: tags,
 		DefaultStatus: http.StatusNoContent, Summary: "Delete a newsletter list",
-		Description: "Nobody is on it any more, at once; the evidence of who was stays with the contacts.", Errors: []int{http.StatusNotFound},
+		Description: "Nobody is on it any more, at once; the evidence of who was stays with the contacts. It cannot be undone, so it needs the token of a " +
+			"preview, and `If-Match` with the ETag of the list of lists.",
+		Errors: changeErrors,
 	}, h.deleteList)
+	operation(api, site.Settings, huma.Operation{
+		OperationID: "preview-list-deletion", Method: http.MethodPost, Path: "/v1/lists/{list}/preview-deletion", Tags: tags,
+		Summary:     "How many subscriptions go with a newsletter list",
+		Description: "Answers the number and a token that confirms the deletion of this list for 15 minutes.", Errors: []int{http.StatusNotFound},
+	}, h.previewListDeletion)
 
 	tags = []string{"Consent"}
 	operation(api, site.ContactsRead, huma.Operation{
@@ -134,7 +154,10 @@ func addConsents(api huma.API, h contactsAPI) {
 	}, h.addSuppressions)
 }
 
-type createNewsletterInput struct{ Body newsletterChange }
+type createNewsletterInput struct {
+	Making
+	Body newsletterChange
+}
 
 // Resolve has the rules looked at where something else is at fault already.
 func (in *createNewsletterInput) Resolve(ctx huma.Context) []error {
@@ -146,17 +169,26 @@ func (in *createNewsletterInput) Resolve(ctx huma.Context) []error {
 }
 
 func (h contactsAPI) createList(ctx context.Context, c caller, in *createNewsletterInput) (*newsletterAnswer, error) {
-	id, now, out := "list_"+strings.ToLower(rand.Text()[:12]), h.clock.Now(), &newsletterAnswer{}
-	err := h.changeLists(ctx, c, func(s *site.Site) error {
-		d, err := consent.AddList(s, id, in.Body.change(), now)
-		out.Body = listOf(d)
-		return err
-	})
-	return out, err
+	now := h.clock.Now()
+	s, id, replayed, err := h.addSetting(ctx, c, in.once(c, now, "create-newsletter-list"), "list_"+strings.ToLower(rand.Text()[:12]), "lists",
+		func(s *site.Site, id string) error {
+			_, err := consent.AddList(s, id, in.Body.change(), now)
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	out, err := listNamed(s, id)
+	if err != nil {
+		return nil, goneSince()
+	}
+	out.Replayed = replayedHeader(replayed)
+	return out, nil
 }
 
 type changeNewsletterInput struct {
 	ListID
+	Versioned
 	Body newsletterChange
 }
 
@@ -170,25 +202,56 @@ func (in *changeNewsletterInput) Resolve(ctx huma.Context) []error {
 }
 
 func (h contactsAPI) changeList(ctx context.Context, c caller, in *changeNewsletterInput) (*newsletterAnswer, error) {
-	out := &newsletterAnswer{}
-	err := h.changeLists(ctx, c, func(s *site.Site) error {
-		d, err := consent.ChangeList(s, in.List, in.Body.change())
-		out.Body = listOf(d)
+	if _, err := listNamed(c.site, in.List); err != nil {
+		return nil, err
+	}
+	s, err := h.changeSettings(ctx, c, in.IfMatch, "lists", func(s *site.Site) error {
+		_, err := consent.ChangeList(s, in.List, in.Body.change())
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return listNamed(s, in.List)
 }
 
-func (h contactsAPI) deleteList(ctx context.Context, c caller, in *ListID) (*struct{}, error) {
-	err := h.changeLists(ctx, c, func(s *site.Site) error { return consent.RemoveList(s, in.List) })
+type listDeletionAnswer struct {
+	Body struct {
+		Subscriptions int       `json:"subscriptions" doc:"Contacts that may be sent the list; of a large book counted at most a minute ago" example:"128"`
+		Confirm       string    `json:"confirm" doc:"Send it along to delete the list"`
+		ExpiresAt     time.Time `json:"expires_at" doc:"Until when the token confirms"`
+	}
+}
+
+func (h contactsAPI) previewListDeletion(ctx context.Context, c caller, in *ListID) (*listDeletionAnswer, error) {
+	n, err := h.used.count(ctx, c.site, h.open(c.site), h.clock)
+	if err != nil {
+		return nil, err
+	}
+	r, err := consent.LookRemoval(c.site, c.by, in.List, n.lists[in.List], h.clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	out := &listDeletionAnswer{}
+	out.Body.Subscriptions, out.Body.Confirm, out.Body.ExpiresAt = r.Subscriptions, r.Confirm, r.Expires
+	return out, nil
+}
+
+type deleteNewsletterInput struct {
+	ListID
+	Versioned
+	Confirm string `query:"confirm" maxLength:"512" doc:"The token of a preview of this deletion; it must be given"`
+}
+
+func (h contactsAPI) deleteList(ctx context.Context, c caller, in *deleteNewsletterInput) (*struct{}, error) {
+	if _, err := listNamed(c.site, in.List); err != nil {
+		return nil, err
+	}
+	if err := consent.ConfirmRemoval(c.site, c.by, in.List, in.Confirm, h.clock.Now()); err != nil {
+		return nil, err
+	}
+	_, err := h.changeSettings(ctx, c, in.IfMatch, "lists", func(s *site.Site) error { return consent.RemoveList(s, in.List) })
 	return nil, err
-}
-
-func (h contactsAPI) changeLists(ctx context.Context, c caller, rule func(*site.Site) error) error {
-	_, err := h.dir.ChangeSettings(ctx, c.site.ID, func(s *site.Site) (audit.Entry, error) {
-		return audit.Note(c.by, requestID(ctx), h.clock.Now(), audit.SettingsChanged, string(c.site.ID), "lists"), rule(s)
-	})
-	return err
 }
 
 // StandingJSON is exported as huma reads embedded fields of exported types alone.

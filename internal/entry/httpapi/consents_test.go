@@ -311,9 +311,16 @@ func TestWhoAsksAgainAfterLeavingIsMailedAtOnce(t *testing.T) {
 	}
 }
 
+// endList deletes a list, as it is confirmed.
+func (s *shop) endList(id string) {
+	s.t.Helper()
+	look := s.must(200, s.do("POST", "/v1/lists/"+id+"/preview-deletion", ""))
+	s.must(204, s.do("DELETE", "/v1/lists/"+id+"?confirm="+look["confirm"].(string), "", "If-Match", "*"))
+}
+
 func TestAFormWhoseListsAreGoneSaysNothing(t *testing.T) {
 	n := newNewsletter(t)
-	n.must(204, n.do("DELETE", "/v1/lists/"+n.list, ""))
+	n.endList(n.list)
 	n.sign("emma@b.example")
 	n.want("emma@b.example", "never", "never")
 }
@@ -341,7 +348,7 @@ func TestDeletedListsCostNothing(t *testing.T) {
 	}
 	for round := range 2 {
 		for _, l := range join(round) {
-			n.must(204, n.do("DELETE", "/v1/lists/"+l, ""))
+			n.endList(l)
 		}
 		n.later(time.Minute)
 	}
@@ -426,25 +433,40 @@ func TestARecordedConsentNeedsEvidenceAndBeNewer(t *testing.T) {
 func TestListsAreMadeChangedAndDeleted(t *testing.T) {
 	n := newNewsletter(t)
 	n.must(422, n.do("POST", "/v1/lists", `{"name":""}`))
-	n.must(422, n.do("POST", "/v1/lists", `{"name":"NEWS"}`))
+	if p := n.must(409, n.do("POST", "/v1/lists", `{"name":"NEWS"}`)); !strings.Contains(p["detail"].(string), n.list) {
+		t.Errorf("the problem does not name the list: %v", p)
+	}
 	n.must(422, n.do("POST", "/v1/lists", `{"name":"Texts","channel":"sms","double_opt_in":true}`))
 	n.must(422, n.do("POST", "/v1/lists", `{"name":"x","texts":{"xx":"?"}}`))
-	l := n.must(200, n.do("PATCH", "/v1/lists/"+n.list, `{"texts":{"nl":"Ja, graag."}}`))
+	l := n.must(200, n.do("PATCH", "/v1/lists/"+n.list, `{"texts":{"nl":"Ja, graag."}}`, "If-Match", "*"))
 	if l["text_version"] != 2.0 || l["name"] != "News" {
 		t.Errorf("changed %v", l)
 	}
-	if l = n.must(200, n.do("PATCH", "/v1/lists/"+n.list, `{"texts":{"nl":"Ja, graag."},"double_opt_in":false}`)); l["text_version"] != 2.0 || l["double_opt_in"] != false {
+	if l = n.must(200, n.do("PATCH", "/v1/lists/"+n.list, `{"texts":{"nl":"Ja, graag."},"double_opt_in":false}`, "If-Match", "*")); l["text_version"] != 2.0 || l["double_opt_in"] != false {
 		t.Errorf("the same wording is a new version: %v", l)
 	}
-	n.must(422, n.do("PATCH", "/v1/lists/"+n.list, `{"channel":"sms"}`))
+	n.must(422, n.do("PATCH", "/v1/lists/"+n.list, `{"channel":"sms"}`, "If-Match", "*"))
 	n.sign("emma@b.example") // single opt-in now
 	n.want("emma@b.example", "never", "subscribed")
 	row := n.must(200, n.do("GET", "/v1/contacts", ""))["contacts"].([]any)[0].(map[string]any)
 	if fmt.Sprint(row["lists"]) != "["+n.list+"]" {
 		t.Errorf("the row has lists %v", row["lists"])
 	}
-	n.must(204, n.do("DELETE", "/v1/lists/"+n.list, ""))
-	n.must(404, n.do("DELETE", "/v1/lists/"+n.list, ""))
+	// The end of a list tells how many subscriptions go, and is confirmed.
+	at := "/v1/lists/" + n.list
+	n.must(422, n.do("DELETE", at, "", "If-Match", "*"))
+	look := n.must(200, n.do("POST", at+"/preview-deletion", ""))
+	if look["subscriptions"] != 1.0 {
+		t.Errorf("preview %v", look)
+	}
+	confirmed := at + "?confirm=" + look["confirm"].(string)
+	second := n.must(201, n.do("POST", "/v1/lists", `{"name":"Second"}`))["id"].(string)
+	n.must(422, n.do("DELETE", "/v1/lists/"+second+"?confirm="+look["confirm"].(string), "", "If-Match", "*"))
+	n.must(428, n.do("DELETE", confirmed, ""))
+	n.must(412, n.do("DELETE", confirmed, "", "If-Match", `"1"`))
+	n.must(204, n.do("DELETE", confirmed, "", "If-Match", n.do("GET", "/v1/lists", "").Header().Get("ETag")))
+	n.must(404, n.do("DELETE", confirmed, "", "If-Match", "*"))
+	n.must(404, n.do("POST", at+"/preview-deletion", ""))
 	c := n.must(200, n.do("GET", "/v1/contacts/"+row["id"].(string), ""))
 	if len(c["subscriptions"].([]any)) != 0 {
 		t.Errorf("still on %v", c["subscriptions"])

@@ -35,6 +35,8 @@ type ContactBook interface {
 	entryBook
 	fileBook
 	privacy.Book // its Erase is DeleteBy, after which no file brings the person back
+	// Left is the job that a change of the settings left to do within the last day.
+	Left(ctx context.Context, thing, into string, now time.Time) (job string, ok bool, err error)
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }

@@ -20,6 +20,9 @@ type Sites interface {
 	// ChangeSettings applies a rule to the settings and commits them with its entry,
 	// repeating it while other writers come between.
 	ChangeSettings(ctx context.Context, id crm.SiteID, rule func(*site.Site) (audit.Entry, error)) (site.Site, error)
+	// AddSetting is ChangeSettings for a rule that makes something of an id: the record of
+	// the request is committed with it.
+	AddSetting(ctx context.Context, id crm.SiteID, once *contact.Once, made string, rule func(*site.Site) (audit.Entry, error)) (site.Site, error)
 }
 
 // customFieldJSON is a field that the site made.
@@ -31,12 +34,22 @@ type customFieldJSON struct {
 }
 
 type customFieldsAnswer struct {
+	ETag string `header:"ETag" doc:"Of the site's settings; send it as If-Match to change them"`
 	Body struct {
 		Fields []customFieldJSON `json:"fields" nullable:"false" doc:"In the order that the site shows them"`
 	}
 }
 
-type customFieldAnswer struct{ Body customFieldJSON }
+type customFieldAnswer struct {
+	ETag     string `header:"ETag" doc:"Of the site's settings; send it as If-Match to change them"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key made it"`
+	Body     customFieldJSON
+}
+
+func fieldOf(s site.Site, key string) (*customFieldAnswer, bool) {
+	f, ok := s.Policy().Field(key)
+	return &customFieldAnswer{ETag: etag(s.Version), Body: customFieldJSON(f)}, ok
+}
 
 func addCustomFields(api huma.API, h contactsAPI) {
 	tags := []string{"Custom fields"}
@@ -52,20 +65,22 @@ func addCustomFields(api huma.API, h contactsAPI) {
 	}, h.createField)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "change-custom-field", Method: http.MethodPatch, Path: "/v1/custom-fields/{key}", Tags: tags,
-		Summary:     "Change a field's label, options or place",
-		Description: "What is absent stays. An option that goes stays with the contacts that have it, and can be given no more.",
-		Errors:      []int{http.StatusNotFound},
+		Summary: "Change a field's label, options or place",
+		Description: "What is absent stays. An option that goes stays with the contacts that have it, and can be given no more. " +
+			"Needs `If-Match` with the ETag of the list.",
+		Errors: changeErrors,
 	}, h.changeField)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "delete-custom-field", Method: http.MethodDelete, Path: "/v1/custom-fields/{key}", Tags: tags,
 		DefaultStatus: http.StatusNoContent, Summary: "Delete a field",
-		Description: "Its values are shown and exported no more at once; what is kept of them goes with the next change of a contact's fields.",
-		Errors:      []int{http.StatusNotFound},
+		Description: "Its values are shown and exported no more at once; what is kept of them goes with the next change of a contact's fields. " +
+			"Needs `If-Match` with the ETag of the list.",
+		Errors: changeErrors,
 	}, h.deleteField)
 }
 
 func (h contactsAPI) listFields(_ context.Context, c caller, _ *struct{}) (*customFieldsAnswer, error) {
-	out := &customFieldsAnswer{}
+	out := &customFieldsAnswer{ETag: etag(c.site.Version)}
 	out.Body.Fields = make([]customFieldJSON, len(c.site.CustomFields))
 	for i, f := range c.site.CustomFields {
 		out.Body.Fields[i] = customFieldJSON(f)
@@ -73,7 +88,10 @@ func (h contactsAPI) listFields(_ context.Context, c caller, _ *struct{}) (*cust
 	return out, nil
 }
 
-type createFieldInput struct{ Body customFieldJSON }
+type createFieldInput struct {
+	Making
+	Body customFieldJSON
+}
 
 // Resolve has the rules looked at where something else is at fault already.
 func (in *createFieldInput) Resolve(ctx huma.Context) []error {
@@ -84,8 +102,17 @@ func (in *createFieldInput) Resolve(ctx huma.Context) []error {
 }
 
 func (h contactsAPI) createField(ctx context.Context, c caller, in *createFieldInput) (*customFieldAnswer, error) {
-	err := h.changeFields(ctx, c, func(s *site.Site) error { return s.AddField(contact.FieldDef(in.Body)) })
-	return &customFieldAnswer{in.Body}, err
+	s, key, replayed, err := h.addSetting(ctx, c, in.once(c, h.clock.Now(), "create-custom-field"), in.Body.Key, "custom_fields",
+		func(s *site.Site, _ string) error { return s.AddField(contact.FieldDef(in.Body)) })
+	if err != nil {
+		return nil, err
+	}
+	out, ok := fieldOf(s, key)
+	if !ok {
+		return nil, goneSince()
+	}
+	out.Replayed = replayedHeader(replayed)
+	return out, nil
 }
 
 // FieldKey is exported as huma reads embedded parameters of exported types alone.
@@ -95,6 +122,7 @@ type FieldKey struct {
 
 type changeFieldInput struct {
 	FieldKey
+	Versioned
 	Body struct {
 		Label    optional[string]   `json:"label,omitempty" doc:"At most 100 characters" example:"Shoe size"`
 		Options  optional[[]string] `json:"options,omitempty" doc:"Of a choice: all of them, in their order"`
@@ -116,24 +144,40 @@ func (in *changeFieldInput) change() site.FieldChange {
 }
 
 func (h contactsAPI) changeField(ctx context.Context, c caller, in *changeFieldInput) (*customFieldAnswer, error) {
-	out := &customFieldAnswer{}
-	err := h.changeFields(ctx, c, func(s *site.Site) error {
-		f, err := s.ChangeField(in.Key, in.change())
-		out.Body = customFieldJSON(f)
+	if err := hasField(c, in.Key); err != nil {
+		return nil, err
+	}
+	s, err := h.changeSettings(ctx, c, in.IfMatch, "custom_fields", func(s *site.Site) error {
+		_, err := s.ChangeField(in.Key, in.change())
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	out, _ := fieldOf(s, in.Key)
+	return out, nil
 }
 
-func (h contactsAPI) deleteField(ctx context.Context, c caller, in *FieldKey) (*struct{}, error) {
-	return nil, h.changeFields(ctx, c, func(s *site.Site) error { return s.RemoveField(in.Key) })
+type deleteFieldInput struct {
+	FieldKey
+	Versioned
 }
 
-func (h contactsAPI) changeFields(ctx context.Context, c caller, rule func(*site.Site) error) error {
-	_, err := h.dir.ChangeSettings(ctx, c.site.ID, func(s *site.Site) (audit.Entry, error) {
-		return audit.Note(c.by, requestID(ctx), h.clock.Now(), audit.SettingsChanged, string(c.site.ID), "custom_fields"), rule(s)
-	})
-	return err
+func (h contactsAPI) deleteField(ctx context.Context, c caller, in *deleteFieldInput) (*struct{}, error) {
+	if err := hasField(c, in.Key); err != nil {
+		return nil, err
+	}
+	_, err := h.changeSettings(ctx, c, in.IfMatch, "custom_fields", func(s *site.Site) error { return s.RemoveField(in.Key) })
+	return nil, err
+}
+
+// hasField is a 404 for a field that the site does not have, before anything else is
+// looked at.
+func hasField(c caller, key string) error {
+	if _, ok := c.site.Policy().Field(key); !ok {
+		return crm.Errorf(crm.NotFound, "this site has no such field; see /v1/custom-fields")
+	}
+	return nil
 }
 
 // customValues are a contact's values of the site's own fields, each as its type is in JSON.

@@ -18,7 +18,7 @@ func TestCustomFieldsAreMadeFilledAndDeleted(t *testing.T) {
 	s.must(422, s.do("POST", "/v1/custom-fields", `{"key":"fit","label":"SHOE size","type":"text"}`))
 	s.must(422, s.do("POST", "/v1/custom-fields", `{"key":"fit","label":"Fit","type":"blob"}`))
 	s.must(404, s.do("PATCH", "/v1/custom-fields/nose", `{"label":"x"}`))
-	s.must(200, s.do("PATCH", "/v1/custom-fields/topics", `{"options":["Cakes","Bread","Coffee"],"position":0}`))
+	s.must(200, s.do("PATCH", "/v1/custom-fields/topics", `{"options":["Cakes","Bread","Coffee"],"position":0}`, "If-Match", "*"))
 	if got := fmt.Sprint(s.must(200, s.do("GET", "/v1/custom-fields", ""))); !strings.Contains(got, "[map[key:topics label:Topics options:[Cakes Bread Coffee] type:choices] map[key:size") {
 		t.Errorf("fields %s", got)
 	}
@@ -44,8 +44,8 @@ func TestCustomFieldsAreMadeFilledAndDeleted(t *testing.T) {
 	if acts := s.must(200, s.do("GET", at+"/timeline", ""))["activities"].([]any); !strings.Contains(fmt.Sprint(acts[0]), "custom.gold custom.size") {
 		t.Errorf("timeline %v", acts)
 	}
-	s.must(204, s.do("DELETE", "/v1/custom-fields/size", ""))
-	s.must(404, s.do("DELETE", "/v1/custom-fields/size", ""))
+	s.must(204, s.do("DELETE", "/v1/custom-fields/size", "", "If-Match", "*"))
+	s.must(404, s.do("DELETE", "/v1/custom-fields/size", "", "If-Match", "*"))
 	if got := fmt.Sprint(s.must(200, s.do("GET", at, ""))["custom"]); got != "map[topics:[Cakes Bread]]" {
 		t.Errorf("a deleted field shows %s", got)
 	}

@@ -75,6 +75,7 @@ func erasureOf(j privacy.Job) erasureJSON {
 
 type erasureAnswer struct {
 	Location   string `header:"Location"`
+	Replayed   string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key asked for it"`
 	RetryAfter string `header:"Retry-After"`
 	Body       erasureJSON
 }
@@ -114,6 +115,7 @@ func (h contactsAPI) previewErasure(ctx context.Context, c caller, in *previewEr
 }
 
 type startErasureInput struct {
+	Making
 	Body struct {
 		Contact crm.ContactID `json:"contact_id" maxLength:"100" example:"ct_0123456789abcdefghjkmnpqrs"`
 		Confirm string        `json:"confirm,omitempty" maxLength:"512" doc:"The token of a preview of this same erasure" example:"the-token-of-a-preview"`
@@ -126,11 +128,20 @@ func (h contactsAPI) startErasure(ctx context.Context, c caller, in *startErasur
 	if err != nil {
 		return nil, err
 	}
-	j, err := privacy.Start(ctx, h.open(c.site), h.jobs, c.site, c.by, id, in.Body.Contact, in.Body.Confirm, now)
+	b, o := h.open(c.site), in.once(c, now, "start-erasure")
+	j, replayed, err := once(ctx, b.MadeBy, o, func() (privacy.Job, error) {
+		return privacy.Start(ctx, b, h.jobs, c.site, c.by, id, in.Body.Contact, in.Body.Confirm, o, now)
+	}, func(id string) (privacy.Job, error) {
+		j, err := b.Erasure(ctx, id)
+		if err == nil {
+			err = privacy.Again(ctx, h.jobs, c.site, j)
+		}
+		return j, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &erasureAnswer{Location: "/v1/erasures/" + j.ID, RetryAfter: "1", Body: erasureOf(j)}, nil
+	return &erasureAnswer{Location: "/v1/erasures/" + j.ID, Replayed: replayedHeader(replayed), RetryAfter: "1", Body: erasureOf(j)}, nil
 }
 
 type ErasureByID struct {

@@ -86,20 +86,18 @@ type fileStateJSON struct {
 	Upload *fileUploadJSON `json:"upload,omitempty" doc:"Of one that was just announced"`
 }
 
-type fileAnswer struct{ Body fileStateJSON }
-
-func answerFile(f document.File) *fileAnswer {
-	return &fileAnswer{fileStateJSON{ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, SHA256: f.SHA256, State: f.State}}
+type fileAnswer struct {
+	Replayed string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key announced it"`
+	Body     fileStateJSON
 }
 
-func answerUpload(f document.File, u transfer.Upload) *fileAnswer {
-	a := answerFile(f)
-	a.Body.Upload = &fileUploadJSON{u.Method, u.URL, u.Headers}
-	return a
+func answerFile(f document.File) *fileAnswer {
+	return &fileAnswer{Body: fileStateJSON{ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, SHA256: f.SHA256, State: f.State}}
 }
 
 type createDocumentInput struct {
 	ByID
+	Making
 	Body struct {
 		Name string `json:"name" maxLength:"1000" doc:"With an ending that tells what it is; at most 200 characters" example:"sketch.pdf"`
 		Size int64  `json:"size" minimum:"1" maximum:"10485760" doc:"Bytes, exactly" example:"48213"`
@@ -107,12 +105,32 @@ type createDocumentInput struct {
 }
 
 func (h contactsAPI) createDocument(ctx context.Context, c caller, in *createDocumentInput) (*fileAnswer, error) {
-	f, u, err := document.Announce(ctx, h.open(c.site), h.files, c.site.ID, crm.ContactID(in.ID),
-		document.File{Purpose: document.ForEntry, Name: in.Body.Name, Size: in.Body.Size, By: c.by.ID, At: h.clock.Now()})
+	return h.announce(ctx, c, in.ID, document.File{Purpose: document.ForEntry, Name: in.Body.Name, Size: in.Body.Size}, in.Making)
+}
+
+// announce makes the record of a file and says where to send it.
+func (h contactsAPI) announce(ctx context.Context, c caller, id string, f document.File, m Making) (*fileAnswer, error) {
+	f.By, f.At = c.by.ID, h.clock.Now()
+	b, o := h.open(c.site), m.once(c, f.At, "announce "+string(f.Purpose)+" "+id)
+	var u transfer.Upload
+	f, replayed, err := once(ctx, b.MadeBy, o, func() (_ document.File, err error) {
+		f, u, err = document.Announce(ctx, b, h.files, c.site.ID, crm.ContactID(id), f, o)
+		return f, err
+	}, func(file string) (document.File, error) {
+		f, err := b.GetFile(ctx, crm.ContactID(id), file)
+		if err == nil && f.State == document.Pending {
+			u, err = h.files.PresignPut(ctx, f.Key(c.site.ID), f.Size, document.UploadFor)
+		}
+		return f, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return answerUpload(f, u), nil
+	a := answerFile(f)
+	if a.Replayed = replayedHeader(replayed); f.State == document.Pending {
+		a.Body.Upload = &fileUploadJSON{u.Method, u.URL, u.Headers}
+	}
+	return a, nil
 }
 
 type documentInput struct {
@@ -169,18 +187,14 @@ func (h contactsAPI) deleteDocument(ctx context.Context, c caller, in *documentI
 
 type createAvatarInput struct {
 	ByID
+	Making
 	Body struct {
 		Size int64 `json:"size" minimum:"1" maximum:"5242880" doc:"Bytes, exactly" example:"231044"`
 	}
 }
 
 func (h contactsAPI) createAvatar(ctx context.Context, c caller, in *createAvatarInput) (*fileAnswer, error) {
-	f, u, err := document.Announce(ctx, h.open(c.site), h.files, c.site.ID, crm.ContactID(in.ID),
-		document.File{Purpose: document.ForAvatar, Size: in.Body.Size, By: c.by.ID, At: h.clock.Now()})
-	if err != nil {
-		return nil, err
-	}
-	return answerUpload(f, u), nil
+	return h.announce(ctx, c, in.ID, document.File{Purpose: document.ForAvatar, Size: in.Body.Size}, in.Making)
 }
 
 type completeAvatarInput struct {

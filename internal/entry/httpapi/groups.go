@@ -97,8 +97,9 @@ func (b groupChange) apply(g *group.Group) error {
 }
 
 type groupAnswer struct {
-	ETag     string `header:"ETag"`
+	ETag     string `header:"ETag" doc:"The version, quoted; send it as If-Match to change or delete"`
 	Location string `header:"Location"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key made it"`
 	Body     groupJSON
 }
 
@@ -114,8 +115,8 @@ func addGroups(api huma.API, h contactsAPI) {
 	}, h.listGroups)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "create-group", Method: http.MethodPost, Path: "/v1/groups", Tags: tags, DefaultStatus: http.StatusCreated, MaxBodyBytes: -1,
-		Summary: "Make a customer group", Description: "Needs a plan that has customer groups.",
-		Errors: []int{http.StatusConflict, http.StatusRequestEntityTooLarge},
+		Summary: "Make a customer group", Description: "Needs a plan that has customer groups. Names are unique without case: 409 names the group that has it.",
+		Errors: createErrors,
 	}, h.createGroup)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "get-group", Method: http.MethodGet, Path: "/v1/groups/{id}", Tags: tags, Summary: "Get a customer group", Errors: []int{http.StatusNotFound},
@@ -123,13 +124,14 @@ func addGroups(api huma.API, h contactsAPI) {
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "change-group", Method: http.MethodPatch, Path: "/v1/groups/{id}", Tags: tags, MaxBodyBytes: -1, Summary: "Change a customer group",
 		Description: "A JSON merge patch. Needs `If-Match` with the group's ETag. Prices change at once for all members.",
-		Errors:      []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusRequestEntityTooLarge},
+		Errors:      []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusRequestEntityTooLarge},
 	}, h.changeGroup)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "delete-group", Method: http.MethodDelete, Path: "/v1/groups/{id}", Tags: tags, DefaultStatus: http.StatusAccepted,
 		Summary: "Delete a customer group", Description: "Its members are only freed, in the background: the answer is the job that does it. " +
-			"From now on they pay list prices.",
-		Errors: []int{http.StatusNotFound},
+			"From now on they pay list prices. Needs `If-Match` with the group's ETag. Where the job could not be started the same request, repeated " +
+			"within a day, starts it.",
+		Errors: changeErrors,
 	}, h.deleteGroup)
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-group-members", Method: http.MethodGet, Path: "/v1/groups/{id}/contacts", Tags: tags, Summary: "The members of a group, in no order",
@@ -171,7 +173,10 @@ func (h contactsAPI) listGroups(ctx context.Context, c caller, _ *struct{}) (*gr
 	return out, nil
 }
 
-type createGroupInput struct{ Body groupChange }
+type createGroupInput struct {
+	Making
+	Body groupChange
+}
 
 // Resolve has the rules looked at where something else is at fault already.
 func (in *createGroupInput) Resolve(ctx huma.Context) []error {
@@ -193,18 +198,14 @@ func (h contactsAPI) createGroup(ctx context.Context, c caller, in *createGroupI
 	if err := in.Body.apply(&g); err != nil {
 		return nil, err
 	}
-	b := h.open(c.site)
-	have, err := b.Groups(ctx)
+	b, o := h.open(c.site), in.once(c, now, "create-group")
+	g, replayed, err := once(ctx, b.MadeBy, o, func() (group.Group, error) {
+		return b.PutGroup(ctx, g, o, h.setting(ctx, c, g.ID, "group"))
+	}, func(id string) (group.Group, error) { return b.GroupByID(ctx, id) })
 	if err != nil {
 		return nil, err
 	}
-	if len(have) >= group.MaxGroups {
-		return nil, crm.Errorf(crm.Conflict, "a site has at most %d groups; delete one first", group.MaxGroups)
-	}
-	if g, err = b.PutGroup(ctx, g, h.setting(ctx, c, g.ID, "group")); err != nil {
-		return nil, err
-	}
-	return &groupAnswer{etag(g.Version), "/v1/groups/" + g.ID, groupOf(g, nil)}, nil
+	return &groupAnswer{etag(g.Version), "/v1/groups/" + g.ID, replayedHeader(replayed), groupOf(g, nil)}, nil
 }
 
 func (h contactsAPI) getGroup(ctx context.Context, c caller, in *GroupByID) (*groupAnswer, error) {
@@ -223,8 +224,8 @@ func (h contactsAPI) getGroup(ctx context.Context, c caller, in *GroupByID) (*gr
 
 type changeGroupInput struct {
 	GroupByID
-	IfMatch string `header:"If-Match" doc:"The ETag of the version that is changed"`
-	Body    groupChange
+	Versioned
+	Body groupChange
 }
 
 // Resolve has the rules looked at where something else is at fault already.
@@ -253,23 +254,40 @@ func (h contactsAPI) changeGroup(ctx context.Context, c caller, in *changeGroupI
 		return nil, err
 	}
 	g.UpdatedAt = h.clock.Now()
-	if g, err = b.PutGroup(ctx, g, h.setting(ctx, c, g.ID, "group")); err != nil {
+	if g, err = b.PutGroup(ctx, g, nil, h.setting(ctx, c, g.ID, "group")); err != nil {
 		return nil, err
 	}
 	return &groupAnswer{ETag: etag(g.Version), Body: groupOf(g, nil)}, nil
 }
 
-func (h contactsAPI) deleteGroup(ctx context.Context, c caller, in *GroupByID) (*bulkAnswer, error) {
-	b := h.open(c.site)
+type deleteGroupInput struct {
+	GroupByID
+	Versioned
+}
+
+func (h contactsAPI) deleteGroup(ctx context.Context, c caller, in *deleteGroupInput) (*bulkAnswer, error) {
+	b, now := h.open(c.site), h.clock.Now()
+	free := bulk.Request{Action: bulk.ClearGroupEverywhere, Args: bulk.Args{From: in.ID}, Selection: bulk.Selection{Filter: "group = " + in.ID}}
 	g, err := b.GroupByID(ctx, in.ID)
+	if crm.CodeOf(err) == crm.NotFound {
+		if j, ok, lerr := h.leftover(ctx, c, "group "+in.ID, "", func() (bulk.Request, error) { return free, nil }); ok || lerr != nil {
+			return started(j), lerr
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := b.RemoveGroup(ctx, g.ID, h.setting(ctx, c, g.ID, "group")); err != nil {
+	if err := atVersion(in.IfMatch, g.Version, "group"); err != nil {
 		return nil, err
 	}
-	j, err := h.startInternal(ctx, c, bulk.Request{Action: bulk.ClearGroupEverywhere, Args: bulk.Args{From: g.ID},
-		Selection: bulk.Selection{Filter: "group = " + g.ID}})
+	job, err := newJobID("bk_", now)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.RemoveGroup(ctx, g, job, now, h.setting(ctx, c, g.ID, "group")); err != nil {
+		return nil, err
+	}
+	j, err := h.startInternal(ctx, c, job, free)
 	if err != nil {
 		return nil, err
 	}

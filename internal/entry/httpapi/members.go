@@ -208,9 +208,22 @@ func (h siteAPI) removeMember(ctx context.Context, c caller, in *removeMemberInp
 	})
 }
 
-func (h siteAPI) resendInvitation(ctx context.Context, c caller, in *MemberByID) (*memberAnswer, error) {
-	if err := member.Reinvite(ctx, h.store, c.site, in.ID, h.inviting(ctx, c)); err != nil {
+type resendInput struct {
+	MemberByID
+	Keyed
+}
+
+func (h siteAPI) resendInvitation(ctx context.Context, c caller, in *resendInput) (*memberAnswer, error) {
+	i := h.inviting(ctx, c)
+	i.Once = in.once(c, i.Now, "resend-invitation "+in.ID)
+	replayed, err := member.Reinvite(ctx, h.store, c.site, in.ID, i)
+	if err != nil {
 		return nil, err
 	}
-	return h.member(ctx, c, in.ID)
+	a, err := h.member(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	a.Replayed = replayedHeader(replayed)
+	return a, nil
 }

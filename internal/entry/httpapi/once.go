@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,7 +17,7 @@ import (
 // A POST is safe to repeat in one of two ways, and its description says in which.
 // What makes something takes an Idempotency-Key (Making): the record of the key is
 // committed with what it makes. What comes out the same however often it is done
-// (repeatable) needs none.
+// (repeatable) needs none. Asking for a code by mail is neither: each is a new one, and they are few an hour.
 
 // Keyed is the key of a request without a body.
 type Keyed struct {
@@ -69,7 +70,7 @@ func once[T any](ctx context.Context, made madeBy, o *contact.Once, do func() (T
 		}
 		found, err = find(id)
 		if crm.CodeOf(err) == crm.NotFound {
-			err = crm.Errorf(crm.Gone, "what this request made was deleted since; take a new Idempotency-Key to make it again")
+			err = goneSince()
 		}
 		return found, true, err
 	}
@@ -92,6 +93,10 @@ func once[T any](ctx context.Context, made madeBy, o *contact.Once, do func() (T
 	return out, false, err
 }
 
+func goneSince() error {
+	return crm.Errorf(crm.Gone, "what this request made was deleted since; take a new Idempotency-Key to make it again")
+}
+
 func replayedHeader(replayed bool) string {
 	if replayed {
 		return "true"
@@ -99,13 +104,51 @@ func replayedHeader(replayed bool) string {
 	return ""
 }
 
-// repeatable marks an operation that comes out the same however often it is done,
-// and says why.
-func repeatable(why string, op huma.Operation) huma.Operation {
+// repeatable are the POSTs that come out the same however often they are done, and why.
+var repeatable = map[string]string{
+	"accept-invitation":     "the link works once, and is refused from then on.",
+	"add-suppressions":      "an address is on the list or it is not.",
+	"batch-get-contacts":    looks,
+	"cancel-bulk":           "a job that is cancelled stays so.",
+	"cancel-import":         "an import that is cancelled stays so.",
+	"check-suppressions":    looks,
+	"complete-avatar":       "the same file gives the same picture.",
+	"complete-document":     "a document that is complete is told as it is.",
+	"create-tag":            "a name has one tag, and no colour leaves the one that it has.",
+	"finish-request":        "a request that is done stays so.",
+	"look-up-contact":       looks,
+	"pin-entry":             "an entry is pinned or it is not.",
+	"preview-bulk":          looks,
+	"preview-erasure":       looks,
+	"preview-list-deletion": looks,
+	"preview-merge":         looks,
+	"price-basket":          looks,
+	"record-consent":        "what is known already, of that moment, is not noted twice.",
+	"register-device":       "the same token is the same device.",
+	"rotate-source-secret":  "the ETag is of one version, and is refused from then on.",
+	"run-import":            "an import that runs goes on.",
+	"subscribe-contact":     "who is on the list stays on it, and nobody is asked twice a day.",
+	"tag-contact":           "a contact has a tag or has it not.",
+	"take-offers":           "the ETag is of one version, and is refused from then on.",
+	"undo-merge":            "a merge that is undone stays so.",
+	"unlock-contact":        "the ETag is of one version, and is refused from then on.",
+	"unpin-entry":           "an entry is pinned or it is not.",
+	"use-tag-preset":        "tags that are there stay, and the limit is set the first time alone.",
+	"verify-my-email":       "a code works once, and is refused from then on.",
+	"verify-sign-in":        "a code works once, and is refused from then on.",
+}
+
+const looks = "it changes nothing."
+
+// repeats says of a POST how it is safe to repeat.
+func repeats(op *huma.Operation) {
+	why, ok := repeatable[op.OperationID]
+	if !ok {
+		return
+	}
 	op.Extensions = map[string]any{"x-idempotent": true}
-	if op.Description != "" {
+	if op.Description = strings.TrimSuffix(op.Description, " Safe to repeat."); op.Description != "" {
 		op.Description += " "
 	}
 	op.Description += "Safe to repeat: " + why
-	return op
 }

@@ -14,10 +14,10 @@ func TestChangesOfTagsAndGroupsAreInTheLog(t *testing.T) {
 	g := s.must(201, s.do("POST", "/v1/groups", `{"name":"Horeca"}`))["id"].(string)
 	s.must(200, s.do("PATCH", "/v1/groups/"+g, `{"percentage":-5}`, "If-Match", "*"))
 	s.must(412, s.do("PATCH", "/v1/groups/"+g, `{"percentage":-9}`, "If-Match", `"1"`))
-	s.must(202, s.do("DELETE", "/v1/groups/"+g, ""))
+	s.must(202, s.do("DELETE", "/v1/groups/"+g, "", "If-Match", "*"))
 	tag := s.must(201, s.do("POST", "/v1/tags", `{"name":"VIP"}`))["id"].(string)
-	s.must(200, s.do("PATCH", "/v1/tags/"+tag, `{"colour":"#2c7a7b"}`))
-	s.must(202, s.do("PATCH", "/v1/tags/"+tag, `{"name":"Regular"}`))
+	s.must(200, s.do("PATCH", "/v1/tags/"+tag, `{"colour":"#2c7a7b"}`, "If-Match", "*"))
+	s.must(202, s.do("PATCH", "/v1/tags/"+tag, `{"name":"Regular"}`, "If-Match", "*"))
 	for id, want := range map[string]int{g: 3, tag: 3} {
 		rows, _, err := s.table.AuditLog(t.Context(), s.id, audit.Filter{Object: id}, 50, "")
 		if err != nil {

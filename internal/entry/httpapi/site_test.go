@@ -19,6 +19,8 @@ import (
 	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
 	"clientele/internal/test/dynamotest"
+	"clientele/internal/test/faults"
+	"clientele/internal/test/stack"
 )
 
 // posted is the table with the mails that it commits kept for the test to read.
@@ -40,10 +42,14 @@ type office struct {
 	book  http.Handler // the contacts API beside it
 	sites map[crm.SiteID]site.Site
 	now   time.Time
+	fault *faults.Injector // of all calls to the table
+	named string           // the table
 }
 
 func newOffice(t *testing.T) *office {
-	o := &office{t: t, store: posted{dynamotest.Table(t), map[crm.SiteID]mail.Message{}}, sites: map[crm.SiteID]site.Site{}, now: time.Now().UTC().Truncate(time.Second)}
+	fault := &faults.Injector{}
+	table, named := dynamotest.Named(t, stack.DynamoLocal(t), fault.Option)
+	o := &office{t: t, store: posted{table, map[crm.SiteID]mail.Message{}}, sites: map[crm.SiteID]site.Site{}, now: time.Now().UTC().Truncate(time.Second), fault: fault, named: named}
 	for _, id := range []crm.SiteID{"bakery", "florist"} {
 		o.sites[id] = dynamotest.Site(t, o.store.Table, id)
 	}
@@ -424,7 +430,8 @@ func TestAFormIsForNewsletterLists(t *testing.T) {
 	if _, form, err := o.store.ByForm(context.Background(), "bakery-news"); err != nil || len(form.Lists) != 1 || form.Lists[0] != news {
 		t.Errorf("%+v, %v", form, err)
 	}
-	if w := o.call(o.book, owner, "DELETE", "/v1/lists/"+news, ""); w.Code != 204 {
+	look := (&shop{t: t}).must(200, o.call(o.book, owner, "POST", "/v1/lists/"+news+"/preview-deletion", ""))
+	if w := o.call(o.book, owner, "DELETE", "/v1/lists/"+news+"?confirm="+look["confirm"].(string), "", "If-Match", "*"); w.Code != 204 {
 		t.Fatal(w.Code)
 	}
 	if f := o.must(200, owner, "PATCH", "/v1/forms/bakery-news", `{"closed":true}`, "If-Match", `"1"`); fmt.Sprint(f["lists"]) != "["+news+"]" {

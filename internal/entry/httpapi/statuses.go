@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -35,6 +36,7 @@ type statusesAnswer struct {
 type statusAnswer struct {
 	ETag     string `header:"ETag" doc:"Of the site's settings; send it as If-Match to change them"`
 	Location string `header:"Location"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key made it"`
 	Body     statusJSON
 }
 
@@ -119,6 +121,7 @@ func (h contactsAPI) changeSettings(ctx context.Context, c caller, ifMatch strin
 }
 
 type createStatusInput struct {
+	Making
 	Body struct {
 		Name   string `json:"name" maxLength:"500" doc:"At most 60 characters" example:"Stamgast"`
 		Colour string `json:"colour,omitempty" doc:"#rrggbb" example:"#1a7f37"`
@@ -138,14 +141,34 @@ func (h contactsAPI) createStatus(ctx context.Context, c caller, in *createStatu
 	if _, err := rand.Read(r[:]); err != nil {
 		return nil, err
 	}
-	id := contact.Status("st_" + hex.EncodeToString(r[:]))
-	s, err := h.changeSettings(ctx, c, "*", "statuses", func(s *site.Site) error { return s.AddStatus(id, in.Body.Name, in.Body.Colour) })
+	s, id, replayed, err := h.addSetting(ctx, c, in.once(c, h.clock.Now(), "create-status"), "st_"+hex.EncodeToString(r[:]), "statuses",
+		func(s *site.Site, id string) error {
+			return s.AddStatus(contact.Status(id), in.Body.Name, in.Body.Colour)
+		})
 	if err != nil {
 		return nil, err
 	}
-	out := oneStatus(s, id)
-	out.Location = "/v1/statuses/" + string(id)
+	out := oneStatus(s, contact.Status(id))
+	if out.Body.ID == "" {
+		return nil, goneSince()
+	}
+	out.Location, out.Replayed = "/v1/statuses/"+id, replayedHeader(replayed)
 	return out, nil
+}
+
+// addSetting makes something of an id by a rule over the site's settings; id is of what
+// the request made before, if it was here.
+func (h contactsAPI) addSetting(ctx context.Context, c caller, o *contact.Once, fresh, field string, rule func(s *site.Site, id string) error) (_ site.Site, id string, replayed bool, err error) {
+	now, id := h.clock.Now(), fresh
+	s, replayed, err := once(ctx, h.open(c.site).MadeBy, o, func() (site.Site, error) {
+		return h.dir.AddSetting(ctx, c.site.ID, o, fresh, func(s *site.Site) (audit.Entry, error) {
+			return audit.Note(c.by, requestID(ctx), now, audit.SettingsChanged, string(s.ID), field), rule(s, fresh)
+		})
+	}, func(made string) (site.Site, error) {
+		id = made
+		return h.dir.ByID(ctx, c.site.ID)
+	})
+	return s, id, replayed, err
 }
 
 type StatusByID struct {
@@ -214,12 +237,19 @@ func (h contactsAPI) deleteStatus(ctx context.Context, c caller, in *deleteStatu
 		f.Add("query/target", "say which status the contacts of this one get, for example ?target=lead")
 		return nil, f.Err()
 	}
-	s, err := h.changeSettings(ctx, c, in.IfMatch, "statuses", func(s *site.Site) error { return s.RetireStatus(id, in.Target) })
+	// Asked for again it is of another version, by the first asking.
+	if !slices.ContainsFunc(c.site.Statuses, func(d contact.StatusDef) bool { return d.ID == id && d.Into == in.Target }) {
+		s, err := h.changeSettings(ctx, c, in.IfMatch, "statuses", func(s *site.Site) error { return s.RetireStatus(id, in.Target) })
+		if err != nil {
+			return nil, err
+		}
+		c.site = s
+	}
+	job, err := newJobID("bk_", h.clock.Now())
 	if err != nil {
 		return nil, err
 	}
-	c.site = s
-	j, err := h.startInternal(ctx, c, bulk.Request{Action: bulk.ReplaceStatus, Args: bulk.Args{From: in.ID, To: string(in.Target)},
+	j, err := h.startInternal(ctx, c, job, bulk.Request{Action: bulk.ReplaceStatus, Args: bulk.Args{From: in.ID, To: string(in.Target)},
 		Selection: bulk.Selection{Filter: "status = " + in.ID}})
 	if err != nil {
 		return nil, err
@@ -236,13 +266,14 @@ func hasStatus(c caller, id contact.Status) error {
 	return crm.Errorf(crm.NotFound, "there is no such status on this site; see /v1/statuses")
 }
 
-func (h contactsAPI) applyAutomation(ctx context.Context, c caller, _ *struct{}) (*bulkAnswer, error) {
-	if err := c.site.Plan.Needs(plan.Customers); err != nil {
-		return nil, err
-	}
-	j, err := h.startInternal(ctx, c, bulk.Request{Action: bulk.ApplyAutomation, Selection: bulk.Selection{Filter: "status = lead"}})
-	if err != nil {
-		return nil, err
-	}
-	return started(j), nil
+type applyInput struct{ Keyed }
+
+func (h contactsAPI) applyAutomation(ctx context.Context, c caller, in *applyInput) (*bulkAnswer, error) {
+	r := bulk.Request{Action: bulk.ApplyAutomation, Selection: bulk.Selection{Filter: "status = lead"}, Once: in.once(c, h.clock.Now(), "apply-automation")}
+	return h.startOnce(ctx, c, r, func(id string, _ time.Time) (bulk.Job, error) {
+		if err := c.site.Plan.Needs(plan.Customers); err != nil {
+			return bulk.Job{}, err
+		}
+		return h.startInternal(ctx, c, id, r)
+	})
 }

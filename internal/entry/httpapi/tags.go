@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,12 +21,15 @@ import (
 	"clientele/internal/domain/timeline"
 )
 
-// usage is how many contacts have each tag and each group, and when that was counted.
+// usage is how many contacts have each tag, are in each group, may be sent each list and
+// have each status, and when that was counted.
 type usage struct {
-	at     time.Time
-	until  time.Time
-	tags   tag.Tally
-	groups map[string]int
+	at       time.Time
+	until    time.Time
+	tags     tag.Tally
+	groups   map[string]int
+	lists    map[string]int
+	statuses map[contact.Status]int
 }
 
 // usages counts on demand, over the rows of the book, so that the figures are
@@ -52,12 +56,16 @@ func (u *usages) count(ctx context.Context, s site.Site, b ContactBook, clock cr
 	if ok && start.Before(have.until) {
 		return have, nil
 	}
-	n := usage{at: start.UTC().Truncate(time.Millisecond), tags: tag.Tally{}, groups: map[string]int{}}
+	n := usage{at: start.UTC().Truncate(time.Millisecond), tags: tag.Tally{}, groups: map[string]int{}, lists: map[string]int{}, statuses: map[contact.Status]int{}}
 	err := b.EachRow(ctx, func(r contact.Row) error {
 		n.tags.Add(r.Tags)
 		if r.Group != "" {
 			n.groups[r.Group]++
 		}
+		for _, l := range r.Lists {
+			n.lists[l]++
+		}
+		n.statuses[r.Status]++
 		return nil
 	})
 	if err != nil {
@@ -77,9 +85,10 @@ func (u *usages) count(ctx context.Context, s site.Site, b ContactBook, clock cr
 
 // TagJSON is exported as huma reads embedded fields of exported types alone.
 type TagJSON struct {
-	ID     string `json:"id" doc:"Follows from the name: another name has another id" example:"tg_0123456789abcdefghjkmnpqrs"`
-	Name   string `json:"name" example:"VIP"`
-	Colour string `json:"colour" doc:"#rrggbb, or empty" example:"#b7791f"`
+	ID      string `json:"id" doc:"Follows from the name: another name has another id" example:"tg_0123456789abcdefghjkmnpqrs"`
+	Version int64  `json:"version" doc:"Rises with each change; also the ETag. 0: only contacts have it" example:"1"`
+	Name    string `json:"name" example:"VIP"`
+	Colour  string `json:"colour" doc:"#rrggbb, or empty" example:"#b7791f"`
 }
 
 type tagUseJSON struct {
@@ -98,6 +107,7 @@ type tagsAnswer struct {
 
 type tagAnswer struct {
 	Status   int
+	ETag     string `header:"ETag" doc:"The version, quoted; send it as If-Match to change or delete"`
 	Location string `header:"Location"`
 	Body     struct {
 		TagJSON
@@ -119,14 +129,14 @@ func addTags(api huma.API, h contactsAPI) {
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "create-tag", Method: http.MethodPost, Path: "/v1/tags", Tags: tags, DefaultStatus: http.StatusCreated, MaxBodyBytes: -1,
 		Summary:     "Make a tag, or give one a colour",
-		Description: "Contacts can be given tags that nobody has made; this is for tags that are to be offered, or coloured. Safe to repeat.",
+		Description: "Contacts can be given tags that nobody has made; this is for tags that are to be offered, or coloured.",
 		Errors:      []int{http.StatusRequestEntityTooLarge},
 	}, h.createTag)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "use-tag-preset", Method: http.MethodPost, Path: "/v1/tags/preset", Tags: tags, MaxBodyBytes: -1,
 		Summary: "Start with the tags of a trade",
 		Description: "hospitality makes eight tags (friends and family, business, influencer, local, no-show, problem case, regular, VIP) and lets a contact " +
-			"have nine. Tags that are there stay. Safe to repeat.",
+			"have nine. Tags that are there stay.",
 		Errors: []int{http.StatusRequestEntityTooLarge},
 	}, h.usePreset)
 	operation(api, site.ContactsRead, huma.Operation{
@@ -136,22 +146,23 @@ func addTags(api huma.API, h contactsAPI) {
 		OperationID: "change-tag", Method: http.MethodPatch, Path: "/v1/tags/{id}", Tags: tags, MaxBodyBytes: -1,
 		Summary: "Colour or rename a tag",
 		Description: "A new name is brought to the contacts in the background, and the answer is 202 with the job. A name that another tag has " +
-			"merges the two: each contact has it once.",
-		Errors: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
+			"merges the two: each contact has it once. Needs `If-Match` with the tag's ETag. Where the job could not be started the same request, " +
+			"repeated within a day, starts it.",
+		Errors: append([]int{http.StatusRequestEntityTooLarge}, changeErrors...),
 	}, h.changeTag)
 	renamed := api.OpenAPI().Paths["/v1/tags/{id}"].Patch.Responses
 	renamed["202"] = &huma.Response{Description: "The new name is brought to the contacts by the job", Headers: renamed["200"].Headers, Content: renamed["200"].Content}
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "delete-tag", Method: http.MethodDelete, Path: "/v1/tags/{id}", Tags: tags, DefaultStatus: http.StatusAccepted,
-		Summary: "Remove a tag from the site and all contacts", Description: "The contacts lose it in the background.",
-		Errors: []int{http.StatusNotFound},
+		Summary: "Remove a tag from the site and all contacts", Description: "The contacts lose it in the background. Needs `If-Match` with the tag's ETag. " +
+			"Where the job could not be started the same request, repeated within a day, starts it.",
+		Errors: changeErrors,
 	}, h.deleteTag)
 	operation(api, site.ContactsWrite, huma.Operation{
 		OperationID: "tag-contact", Method: http.MethodPost, Path: "/v1/contacts/{id}/tags", Tags: []string{"Contacts"}, MaxBodyBytes: -1,
-		Summary: "Add and remove tags of a contact",
-		Description: "All other tags stay, whoever changes them at the same time, so no `If-Match` is needed. Tags are compared without case. " +
-			"Safe to repeat.",
-		Errors: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
+		Summary:     "Add and remove tags of a contact",
+		Description: "All other tags stay, whoever changes them at the same time, so no `If-Match` is needed. Tags are compared without case.",
+		Errors:      []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
 	}, h.tagContact)
 }
 
@@ -175,7 +186,7 @@ func (h contactsAPI) listTags(ctx context.Context, c caller, _ *struct{}) (*tags
 }
 
 func (h contactsAPI) tagJSON(c caller, t tag.Tag) TagJSON {
-	return TagJSON{tag.ID(c.site.Secret, t.Name), t.Name, t.Colour}
+	return TagJSON{tag.ID(c.site.Secret, t.Name), t.Version, t.Name, t.Colour}
 }
 
 func (h contactsAPI) getTag(ctx context.Context, c caller, in *TagByID) (*tagAnswer, error) {
@@ -183,9 +194,13 @@ func (h contactsAPI) getTag(ctx context.Context, c caller, in *TagByID) (*tagAns
 	if err != nil {
 		return nil, err
 	}
-	out := &tagAnswer{Status: http.StatusOK}
+	return h.tagAnswer(c, t, http.StatusOK), nil
+}
+
+func (h contactsAPI) tagAnswer(c caller, t tag.Tag, status int) *tagAnswer {
+	out := &tagAnswer{Status: status, ETag: etag(t.Version)}
 	out.Body.TagJSON = h.tagJSON(c, t)
-	return out, nil
+	return out
 }
 
 type createTagInput struct {
@@ -201,12 +216,20 @@ func (h contactsAPI) createTag(ctx context.Context, c caller, in *createTagInput
 	if t.Check(&faults); faults != nil {
 		return nil, faults.Err()
 	}
-	if err := h.open(c.site).PutTag(ctx, t, h.setting(ctx, c, tag.ID(c.site.Secret, t.Name), "tag")); err != nil {
+	t, err := h.open(c.site).ChangeTag(ctx, t.Name, func(k *tag.Tag) error {
+		before := *k
+		if k.Name = t.Name; t.Colour != "" {
+			k.Colour = t.Colour
+		}
+		if before == *k && k.Version > 0 {
+			return contact.ErrUnchanged
+		}
+		return nil
+	}, h.setting(ctx, c, tag.ID(c.site.Secret, t.Name), "tag"))
+	if err != nil {
 		return nil, err
 	}
-	out := &tagAnswer{Status: http.StatusCreated}
-	out.Body.TagJSON = h.tagJSON(c, t)
-	return out, nil
+	return h.tagAnswer(c, t, http.StatusCreated), nil
 }
 
 type presetInput struct {
@@ -227,25 +250,24 @@ func (h contactsAPI) usePreset(ctx context.Context, c caller, in *presetInput) (
 		tags, _ = p.Tags("en")
 	}
 	b := h.open(c.site)
-	known, err := b.Tags(ctx)
-	if err != nil {
-		return nil, err
-	}
-	have := map[string]bool{}
-	for _, k := range known {
-		have[crm.Fold(k.Name)] = true
-	}
 	for _, t := range tags {
-		if have[crm.Fold(t.Name)] {
-			continue
-		}
-		if err := b.PutTag(ctx, t, h.setting(ctx, c, tag.ID(c.site.Secret, t.Name), "tag")); err != nil {
+		if _, err := b.ChangeTag(ctx, t.Name, func(k *tag.Tag) error {
+			if k.Version > 0 {
+				return contact.ErrUnchanged
+			}
+			k.Name, k.Colour = t.Name, t.Colour
+			return nil
+		}, h.setting(ctx, c, tag.ID(c.site.Secret, t.Name), "tag")); err != nil {
 			return nil, err
 		}
 	}
 	now := h.clock.Now()
+	var err error
 	if c.site, err = h.dir.ChangeSettings(ctx, c.site.ID, func(s *site.Site) (audit.Entry, error) {
-		s.MaxTags = p.MaxTags
+		if slices.Contains(s.Presets, in.Body.Preset) {
+			return audit.Entry{}, nil // what was chosen since stays
+		}
+		s.MaxTags, s.Presets = p.MaxTags, append(slices.Clone(s.Presets), in.Body.Preset)
 		return audit.Note(c.by, requestID(ctx), now, audit.SettingsChanged, string(c.site.ID), "max_tags"), nil
 	}); err != nil {
 		return nil, err
@@ -290,6 +312,7 @@ func (h contactsAPI) tagNamed(ctx context.Context, c caller, id string) (tag.Tag
 
 type changeTagInput struct {
 	TagByID
+	Versioned
 	Body struct {
 		Name   string           `json:"name,omitempty" doc:"The new name" example:"Regular"`
 		Colour optional[string] `json:"colour,omitempty" doc:"#rrggbb; null for none" example:"#2c7a7b"`
@@ -297,11 +320,17 @@ type changeTagInput struct {
 }
 
 func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput) (*tagAnswer, error) {
+	b := h.open(c.site)
+	if in.Body.Name != "" {
+		if out, err := h.renamedBefore(ctx, c, in); out != nil || err != nil {
+			return out, err
+		}
+	}
 	old, err := h.tagNamed(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	next := old
+	next := tag.Tag{Name: old.Name, Colour: old.Colour}
 	if in.Body.Name != "" {
 		next = tag.Tag{Name: in.Body.Name}
 		if crm.SameFolded(contact.CleanTag(in.Body.Name), old.Name) {
@@ -311,45 +340,112 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 	if in.Body.Colour.set {
 		next.Colour = in.Body.Colour.value
 	}
+	check := func(t tag.Tag) error { return atVersion(in.IfMatch, t.Version, "tag") }
+	if err := check(old); err != nil {
+		return nil, err
+	}
 	var faults crm.Faults
 	if next.Check(&faults); faults != nil {
 		return nil, faults.Err()
 	}
-	b, out := h.open(c.site), &tagAnswer{Status: http.StatusOK}
+	log := h.setting(ctx, c, in.ID, "tag")
 	if next.Name == old.Name {
-		err = b.PutTag(ctx, next, h.setting(ctx, c, in.ID, "tag"))
-	} else if err = b.RenameTag(ctx, old.Name, next, h.clock.Now(), h.setting(ctx, c, in.ID, "tag")); err == nil {
-		err = h.tagJob(ctx, c, old.Name, next.Name, out)
+		next, err = b.ChangeTag(ctx, old.Name, func(k *tag.Tag) error {
+			k.Colour = next.Colour
+			return check(old)
+		}, log)
+		if err != nil {
+			return nil, err
+		}
+		return h.tagAnswer(c, next, http.StatusOK), nil
 	}
+	now := h.clock.Now()
+	job, err := newJobID("bk_", now)
 	if err != nil {
 		return nil, err
 	}
-	if kept, err := b.Tag(ctx, tag.ID(c.site.Secret, next.Name)); err == nil {
-		next = kept // a merged tag keeps its colour
+	if next, err = b.RenameTag(ctx, old.Name, check, next, job, now, log); err != nil {
+		return nil, err
 	}
-	out.Body.TagJSON = h.tagJSON(c, next)
-	return out, nil
+	j, err := h.startInternal(ctx, c, job, renaming(old.Name, next.Name))
+	if err != nil {
+		return nil, err
+	}
+	return h.tagAnswer(c, next, http.StatusAccepted).with(j), nil
 }
 
-func (h contactsAPI) deleteTag(ctx context.Context, c caller, in *TagByID) (*tagAnswer, error) {
+// renamedBefore takes up a renaming that a request which said the same began before;
+// nil if there is nothing left of one.
+func (h contactsAPI) renamedBefore(ctx context.Context, c caller, in *changeTagInput) (*tagAnswer, error) {
+	next := tag.Tag{Name: in.Body.Name}
+	var faults crm.Faults
+	if next.Check(&faults); faults != nil {
+		return nil, nil // the tag is looked for first
+	}
+	j, ok, err := h.leftover(ctx, c, "tag "+in.ID, next.Name, h.renaming(ctx, c, in.ID, next.Name))
+	if err != nil || !ok {
+		return nil, err
+	}
+	t, err := h.open(c.site).Tag(ctx, tag.ID(c.site.Secret, next.Name))
+	if err != nil {
+		return nil, err
+	}
+	return h.tagAnswer(c, t, http.StatusAccepted).with(j), nil
+}
+
+type deleteTagInput struct {
+	TagByID
+	Versioned
+}
+
+func (h contactsAPI) deleteTag(ctx context.Context, c caller, in *deleteTagInput) (*tagAnswer, error) {
+	b := h.open(c.site)
+	if _, err := b.Tag(ctx, in.ID); crm.CodeOf(err) == crm.NotFound {
+		j, ok, err := h.leftover(ctx, c, "tag "+in.ID, "", h.renaming(ctx, c, in.ID, ""))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return h.tagAnswer(c, tag.Tag{Name: j.Args.From}, http.StatusAccepted).with(j), nil
+		}
+	}
 	t, err := h.tagNamed(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.open(c.site).RemoveTag(ctx, t.Name, h.clock.Now(), h.setting(ctx, c, in.ID, "tag")); err != nil {
+	now := h.clock.Now()
+	job, err := newJobID("bk_", now)
+	if err != nil {
 		return nil, err
 	}
-	out := &tagAnswer{}
-	out.Body.TagJSON = h.tagJSON(c, t)
-	return out, h.tagJob(ctx, c, t.Name, "", out)
+	check := func(t tag.Tag) error { return atVersion(in.IfMatch, t.Version, "tag") }
+	if err := b.RemoveTag(ctx, t.Name, check, job, now, h.setting(ctx, c, in.ID, "tag")); err != nil {
+		return nil, err
+	}
+	j, err := h.startInternal(ctx, c, job, renaming(t.Name, ""))
+	if err != nil {
+		return nil, err
+	}
+	return h.tagAnswer(c, t, http.StatusAccepted).with(j), nil
 }
 
-// tagJob brings a tag's new name, or its end, to the contacts.
-func (h contactsAPI) tagJob(ctx context.Context, c caller, from, to string, out *tagAnswer) error {
-	j, err := h.startInternal(ctx, c, bulk.Request{Action: bulk.RenameTag, Args: bulk.Args{From: from, To: to},
-		Selection: bulk.Selection{Filter: segment.HasTag(from)}})
-	out.Status, out.Location, out.Body.Job = http.StatusAccepted, "/v1/bulk/"+j.ID, j.ID
-	return err
+// renaming brings a tag's new name, or its end, to the contacts.
+func renaming(from, to string) bulk.Request {
+	return bulk.Request{Action: bulk.RenameTag, Args: bulk.Args{From: from, To: to}, Selection: bulk.Selection{Filter: segment.HasTag(from)}}
+}
+
+// renaming is renaming for a tag of which contacts alone may still tell the name.
+func (h contactsAPI) renaming(ctx context.Context, c caller, id, to string) func() (bulk.Request, error) {
+	return func() (bulk.Request, error) {
+		t, err := h.tagNamed(ctx, c, id)
+		return renaming(t.Name, to), err
+	}
+}
+
+// with names the job that brings the change to the contacts.
+func (a *tagAnswer) with(j bulk.Job) *tagAnswer {
+	a.Location, a.Body.Job = "/v1/bulk/"+j.ID, j.ID
+	return a
 }
 
 type tagContactInput struct {

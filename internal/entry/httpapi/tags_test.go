@@ -46,11 +46,11 @@ func TestTagsAreCountedRenamedMergedAndRemoved(t *testing.T) {
 	ids := s.hasUses("[STRASSE 2 E\u0301TE\u0301 2 Stamgast 1 VIP #b7791f 1 later 0]")
 
 	// A colour alone changes no contact.
-	if out := s.must(200, s.do("PATCH", ids["Stamgast"], `{"colour":"#2c7a7b"}`)); out["colour"] != "#2c7a7b" || out["job"] != nil {
+	if out := s.must(200, s.do("PATCH", ids["Stamgast"], `{"colour":"#2c7a7b"}`, "If-Match", "*")); out["colour"] != "#2c7a7b" || out["job"] != nil {
 		t.Errorf("coloured %v", out)
 	}
 	// A rename keeps the place among the others.
-	out := s.must(202, s.do("PATCH", ids["STRASSE"], `{"name":"Street"}`))
+	out := s.must(202, s.do("PATCH", ids["STRASSE"], `{"name":"Street"}`, "If-Match", "*"))
 	s.drain()
 	if j := s.must(200, s.do("GET", "/v1/bulk/"+out["job"].(string), "")); j["action"] != "rename_tag" || fmt.Sprint(j["counts"]) != "map[changed:2 done:2 failed:0 skipped:0]" {
 		t.Errorf("job %v", j)
@@ -59,24 +59,24 @@ func TestTagsAreCountedRenamedMergedAndRemoved(t *testing.T) {
 		t.Errorf("tags %v", c["tags"])
 	}
 	// Onto a tag that is there: the two are one, with its colour.
-	out = s.must(202, s.do("PATCH", ids["Stamgast"], `{"name":"vip"}`))
+	out = s.must(202, s.do("PATCH", ids["Stamgast"], `{"name":"vip"}`, "If-Match", "*"))
 	if out["colour"] != "#b7791f" {
 		t.Errorf("merged %v", out)
 	}
 	s.drain()
 	ids = s.hasUses("[Street 2 vip #b7791f 2 E\u0301TE\u0301 2 later 0]")
-	s.must(202, s.do("DELETE", ids["E\u0301TE\u0301"], ""))
+	s.must(202, s.do("DELETE", ids["E\u0301TE\u0301"], "", "If-Match", "*"))
 	s.drain()
-	s.must(202, s.do("DELETE", ids["later"], ""))
+	s.must(202, s.do("DELETE", ids["later"], "", "If-Match", "*"))
 	s.drain()
 	s.hasUses("[Street 2 vip #b7791f 2]")
 	if c := s.must(200, s.do("GET", b, "")); fmt.Sprint(c["tags"]) != "[Street vip]" {
 		t.Errorf("tags %v", c["tags"])
 	}
-	s.must(404, s.do("DELETE", ids["later"], ""))
+	s.must(404, s.do("DELETE", ids["later"], "", "If-Match", "*"))
 	s.must(404, s.do("PATCH", "/v1/tags/tg_x", `{"colour":null}`))
-	s.must(422, s.do("PATCH", ids["vip"], `{"colour":"red"}`))
-	s.must(422, s.do("PATCH", ids["vip"], `{"name":"`+strings.Repeat("x", 101)+`"}`))
+	s.must(422, s.do("PATCH", ids["vip"], `{"colour":"red"}`, "If-Match", "*"))
+	s.must(422, s.do("PATCH", ids["vip"], `{"name":"`+strings.Repeat("x", 101)+`"}`, "If-Match", "*"))
 	s.must(422, s.do("POST", "/v1/tags", `{"name":" "}`))
 }
 
@@ -265,7 +265,7 @@ func TestGroupsAreMadeJoinedPricedAndDeleted(t *testing.T) {
 	}
 
 	// Deleted, it frees its members and nothing else.
-	j := s.must(202, s.do("DELETE", group, ""))
+	j := s.must(202, s.do("DELETE", group, "", "If-Match", "*"))
 	s.must(404, s.do("GET", group, ""))
 	s.drain()
 	if j = s.must(200, s.do("GET", "/v1/bulk/"+j["id"].(string), "")); fmt.Sprint(j["state"], j["counts"]) != "donemap[changed:3 done:3 failed:0 skipped:0]" {
@@ -274,7 +274,7 @@ func TestGroupsAreMadeJoinedPricedAndDeleted(t *testing.T) {
 	if k := s.must(200, s.do("GET", at, "")); k["group"] != "" || k["email"] != "a@b.example" || k["locked"] != nil {
 		t.Errorf("freed %v", k)
 	}
-	s.must(404, s.do("DELETE", group, ""))
+	s.must(404, s.do("DELETE", group, "", "If-Match", "*"))
 }
 
 // locksTheGroupAlone: who chose a group has said nothing of the other details.
@@ -295,7 +295,7 @@ func TestAnOfferedGroupIsTakenOnlyWhileItIsThere(t *testing.T) {
 	}
 	s.must(200, s.do("PATCH", at, `{"group":"`+ids[0]+`"}`, "If-Match", "*"))
 	s.says("a@b.example", contact.Details{Group: ids[2]})
-	s.must(202, s.do("DELETE", "/v1/groups/"+ids[2], ""))
+	s.must(202, s.do("DELETE", "/v1/groups/"+ids[2], "", "If-Match", "*"))
 	s.must(422, s.do("POST", at+"/take-offers", `{"fields":["group"]}`, "If-Match", "*"))
 	s.says("a@b.example", contact.Details{Group: ids[1]})
 	s.settings(func(s *siteSettings) { s.Plan = "business" })

@@ -34,16 +34,11 @@ type Log interface {
 	Audit(ctx context.Context, id crm.SiteID, entries ...audit.Entry) error
 }
 
-// note writes to the audit log what was done to a job. The handing out of a link
-// is noted before it is done, once an hour and actor, as pages ask again and
-// again: nothing leaves the book without a row.
-func (t Transfers) note(ctx context.Context, c caller, what audit.Action, job string) error {
-	now := t.Clock.Now()
-	e := audit.Note(c.by, requestID(ctx), now, what, job)
-	e.ID = audit.DeriveID(now.Truncate(time.Hour), string(what), job, c.by.ID)
-	if what != audit.ExportDownloaded {
-		e.ID = ""
-	}
+// note writes to the audit log what was done to a job, by a row that follows from the
+// moment, so that one that is written again is the same.
+func (t Transfers) note(ctx context.Context, c caller, what audit.Action, job string, at time.Time) error {
+	e := audit.Note(c.by, requestID(ctx), t.Clock.Now(), what, job)
+	e.ID = audit.DeriveID(at, string(what), job, c.by.ID)
 	return t.log.Audit(ctx, c.site.ID, e)
 }
 
@@ -121,6 +116,7 @@ type importJSON struct {
 
 type importAnswer struct {
 	Location   string `header:"Location"`
+	Replayed   string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key started it"`
 	RetryAfter string `header:"Retry-After"`
 	Body       importJSON
 }
@@ -132,6 +128,7 @@ type importOptions struct {
 }
 
 type startInput struct {
+	Making
 	Body struct {
 		Filename string            `json:"filename" minLength:"1" maxLength:"255" example:"klanten.csv"`
 		Size     int64             `json:"size" doc:"The exact size of the file in bytes, at most 1 GiB" example:"135485"`
@@ -193,21 +190,31 @@ func (t Transfers) startImport(ctx context.Context, c caller, in *startInput) (*
 	if err != nil {
 		return nil, err
 	}
-	j := in.job()
-	j.ID, j.By, j.CreatedAt = id, c.by.ID, now
-	j, up, err := transfer.Start(ctx, t.Open(c.site), t.Files, c.site, j)
+	b, o := t.Open(c.site), in.once(c, now, "start-import")
+	var up transfer.Upload
+	j, replayed, err := once(ctx, b.MadeBy, o, func() (transfer.Job, error) {
+		j := in.job()
+		j.ID, j.By, j.CreatedAt = id, c.by.ID, now
+		j, up, err = transfer.Start(ctx, b, t.Files, c.site, j, o, audit.Note(c.by, requestID(ctx), now, audit.ImportStarted, id))
+		return j, err
+	}, func(id string) (transfer.Job, error) {
+		j, err := b.Job(ctx, id)
+		if err == nil && j.State == transfer.Uploading {
+			up, err = j.Upload(ctx, t.Files, c.site)
+		}
+		return j, err
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := t.note(ctx, c, audit.ImportStarted, j.ID); err != nil {
 		return nil, err
 	}
 	out, err := t.importAnswer(ctx, j)
 	if err != nil {
 		return nil, err
 	}
-	out.Location = "/v1/imports/" + j.ID
-	out.Body.Upload = &uploadJSON{up.Method, up.URL, up.Headers}
+	out.Location, out.Replayed = "/v1/imports/"+j.ID, replayedHeader(replayed)
+	if j.State == transfer.Uploading {
+		out.Body.Upload = &uploadJSON{up.Method, up.URL, up.Headers}
+	}
 	return out, nil
 }
 
@@ -302,7 +309,7 @@ func (t Transfers) cancelImport(ctx context.Context, c caller, in *ImportByID) (
 	}
 	j, err := transfer.Cancel(ctx, t.Open(c.site), in.ID, t.Clock.Now())
 	if err == nil {
-		err = t.note(ctx, c, audit.ImportCancelled, j.ID)
+		err = t.note(ctx, c, audit.ImportCancelled, j.ID, j.UpdatedAt)
 	}
 	if err != nil {
 		return nil, err
@@ -325,11 +332,13 @@ type exportJSON struct {
 
 type exportAnswer struct {
 	Location   string `header:"Location"`
+	Replayed   string `header:"Idempotency-Replayed" doc:"true if an earlier request with this key asked for it"`
 	RetryAfter string `header:"Retry-After"`
 	Body       exportJSON
 }
 
 type exportInput struct {
+	Making
 	Body struct {
 		Format  string   `json:"format,omitempty" enum:"csv" default:"csv"`
 		Filter  string   `json:"filter,omitempty" maxLength:"2048" doc:"Which contacts, for example status = \"customer\" AND tags:vip" example:"status = \"customer\""`
@@ -366,10 +375,16 @@ func (t Transfers) requestExport(ctx context.Context, c caller, in *exportInput)
 	for _, id := range in.Body.IDs {
 		j.IDs = append(j.IDs, crm.ContactID(id))
 	}
-	j, err = transfer.Request(ctx, t.Open(c.site), t.Queue, c.site, j)
-	if err == nil {
-		err = t.note(ctx, c, audit.ExportStarted, j.ID)
-	}
+	b, o := t.Open(c.site), in.once(c, now, "request-export")
+	j, replayed, err := once(ctx, b.MadeBy, o, func() (transfer.Job, error) {
+		return transfer.Request(ctx, b, t.Queue, c.site, j, o, audit.Note(c.by, requestID(ctx), now, audit.ExportStarted, id))
+	}, func(id string) (transfer.Job, error) {
+		j, err := b.Job(ctx, id)
+		if err == nil {
+			err = transfer.Again(ctx, t.Queue, c.site, j)
+		}
+		return j, err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -377,7 +392,7 @@ func (t Transfers) requestExport(ctx context.Context, c caller, in *exportInput)
 	if err != nil {
 		return nil, err
 	}
-	out.Location = "/v1/exports/" + j.ID
+	out.Location, out.Replayed = "/v1/exports/"+j.ID, replayedHeader(replayed)
 	return out, nil
 }
 
@@ -395,7 +410,9 @@ func (t Transfers) exportAnswer(ctx context.Context, c caller, j transfer.Job) (
 	if j.State == transfer.Done && t.Clock.Now().Sub(j.UpdatedAt) > transfer.KeptFor {
 		out.Body.Detail = "the file was kept for 7 days and is gone; ask for a new export"
 	} else if j.State == transfer.Done {
-		if err := t.note(ctx, c, audit.ExportDownloaded, j.ID); err != nil {
+		// The handing out of a link is noted before it is done, once an hour and actor, as pages
+		// ask again and again: nothing leaves the book without a row.
+		if err := t.note(ctx, c, audit.ExportDownloaded, j.ID, t.Clock.Now().Truncate(time.Hour)); err != nil {
 			return nil, err
 		}
 		u, err := t.Files.PresignGet(ctx, j.Result, "contacts-"+j.UpdatedAt.Format(time.DateOnly)+".csv", transfer.DownloadFor)

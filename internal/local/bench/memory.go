@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
@@ -111,7 +112,7 @@ func importJob(ctx context.Context, b *noBook, files folder, j transfer.Job) err
 		return err
 	}
 	j.Size = info.Size()
-	_, up, err := transfer.Start(ctx, b, files, benchSite(), j)
+	_, up, err := transfer.Start(ctx, b, files, benchSite(), j, nil)
 	if err != nil {
 		return err
 	}
@@ -130,7 +131,7 @@ func importJob(ctx context.Context, b *noBook, files folder, j transfer.Job) err
 
 func exportJob(ctx context.Context, b *noBook, files folder, j transfer.Job) error {
 	q := newLine()
-	if _, err := transfer.Request(ctx, b, q, benchSite(), j); err != nil {
+	if _, err := transfer.Request(ctx, b, q, benchSite(), j, nil); err != nil {
 		return err
 	}
 	return q.work(ctx, &transfer.Exporter{Files: files, Clock: time.Now}, benchSite(), []transfer.Book{b})
@@ -158,7 +159,9 @@ type noBook struct {
 	ended map[string]bool
 }
 
-func (b *noBook) CreateJob(_ context.Context, j transfer.Job) error {
+func (b *noBook) MadeBy(context.Context, *contact.Once) (string, bool, error) { return "", false, nil }
+
+func (b *noBook) CreateJob(_ context.Context, j transfer.Job, _ *contact.Once, _ ...audit.Entry) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.jobs[j.ID] = j

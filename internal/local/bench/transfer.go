@@ -82,7 +82,7 @@ func (t *transferBench) run(ctx context.Context, file string, books []transfer.B
 	}
 	files, now := folder(filepath.Join(t.scratch, "files")), time.Now().UTC()
 	j := transfer.Job{ID: fmt.Sprintf("job%07d", t.jobs.Add(1)), CreatedAt: now, Filename: "contacts.csv", Size: info.Size(), By: "key_bench"}
-	j, up, err := transfer.Start(ctx, books[0], files, t.site, j)
+	j, up, err := transfer.Start(ctx, books[0], files, t.site, j, nil)
 	if err != nil {
 		return j, 0, err
 	}
@@ -273,7 +273,7 @@ func (t *transferBench) exports(ctx context.Context) error {
 	ours := func(b *dynamo.Book) (time.Duration, error) {
 		q := newLine()
 		j := transfer.Job{ID: fmt.Sprintf("job%07d", t.jobs.Add(1)), CreatedAt: time.Now().UTC(), By: "key_bench"}
-		j, err := transfer.Request(ctx, b, q, t.site, j)
+		j, err := transfer.Request(ctx, b, q, t.site, j, nil)
 		if err != nil {
 			return 0, err
 		}

@@ -18,6 +18,8 @@ import (
 type Queue struct {
 	mu    sync.Mutex
 	tasks []bulk.Task
+	// Down is what sending fails with; nil sends.
+	Down error
 	// Erasures are those that were asked for.
 	Erasures []privacy.Task
 }
@@ -26,16 +28,20 @@ type Queue struct {
 func (q *Queue) SendErasure(_ context.Context, _ time.Duration, t privacy.Task) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.Erasures = append(q.Erasures, t)
-	return nil
+	if q.Down == nil {
+		q.Erasures = append(q.Erasures, t)
+	}
+	return q.Down
 }
 
 // SendBulk implements bulk.Queue.
 func (q *Queue) SendBulk(_ context.Context, tasks ...bulk.Task) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.tasks = append(q.tasks, tasks...)
-	return nil
+	if q.Down == nil {
+		q.tasks = append(q.tasks, tasks...)
+	}
+	return q.Down
 }
 
 // Conditions are what a run of a job has to bear.

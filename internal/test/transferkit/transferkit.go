@@ -248,7 +248,7 @@ func Import(t testing.TB, c Conditions, files *Folder, b transfer.Book, s site.S
 	if change != nil {
 		change(&j)
 	}
-	j, up, err := transfer.Start(ctx, b, files, s, j)
+	j, up, err := transfer.Start(ctx, b, files, s, j, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func Export(t testing.TB, files *Folder, b transfer.Book, s site.Site, clock crm
 	ctx := context.Background()
 	q := &Queue{}
 	j.CreatedAt = clock.Now()
-	j, err := transfer.Request(ctx, b, q, s, j)
+	j, err := transfer.Request(ctx, b, q, s, j, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
