@@ -339,7 +339,7 @@ var entrySections = []struct {
 	name  string
 	kinds []timeline.Kind
 }{
-	{"consents", []timeline.Kind{timeline.Consent, timeline.Unmerge}}, // the rows that they hold
+	{"consents", []timeline.Kind{timeline.Consent}}, // row by row; those of an undone merge stand with it
 	{"submissions", []timeline.Kind{timeline.Form}},
 	{"messages", []timeline.Kind{timeline.Mail}},
 	{"timeline", slices.DeleteFunc(slices.Clone(timeline.Kinds), func(k timeline.Kind) bool {
