@@ -24,7 +24,7 @@ type expectNew struct{ atomic.Bool }
 // UpsertAll implements transfer.Contacts. What takes writes of known outcome (new
 // contacts, and known ones whose identities nobody else has) goes together in
 // transactions; the rest, and what lost a race there, one by one through Upsert.
-func (b *Book) UpsertAll(ctx context.Context, facts []contact.Facts, now time.Time, rule func(int, *contact.Contact, contact.Facts, bool) error) error {
+func (b *Book) UpsertAll(ctx context.Context, facts []contact.Facts, now time.Time, rule func(int, *contact.Contact, contact.Facts, bool) ([]timeline.Activity, error)) error {
 	slots := make([][]crm.ContactID, len(facts)) // of each one's identities
 	for i := range facts {
 		for _, id := range facts[i].Identities() {
@@ -39,7 +39,7 @@ func (b *Book) UpsertAll(ctx context.Context, facts []contact.Facts, now time.Ti
 	var of []int   // whose writes each group is
 	var late []int // one by one
 	for i := range facts {
-		writes, ok, err := b.quick(ctx, slots[i], stored, facts[i], now, func(c *contact.Contact, f contact.Facts, created bool) error {
+		writes, ok, err := b.quick(ctx, slots[i], stored, facts[i], now, func(c *contact.Contact, f contact.Facts, created bool) ([]timeline.Activity, error) {
 			return rule(i, c, f, created)
 		})
 		switch {
@@ -63,7 +63,7 @@ func (b *Book) UpsertAll(ctx context.Context, facts []contact.Facts, now time.Ti
 	}
 	for _, i := range late {
 		_, _, err := b.Upsert(ctx, facts[i], now, func(c *contact.Contact, f contact.Facts, created bool) ([]timeline.Activity, error) {
-			return nil, rule(i, c, f, created)
+			return rule(i, c, f, created)
 		})
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ func (b *Book) storedOf(ctx context.Context, slots [][]crm.ContactID) (map[crm.C
 
 // quick makes the writes that bring facts in, none where nothing changes; ok is
 // false where only Upsert can tell.
-func (b *Book) quick(ctx context.Context, slots []crm.ContactID, stored map[crm.ContactID]item, f contact.Facts, now time.Time, rule func(*contact.Contact, contact.Facts, bool) error) (writes []types.TransactWriteItem, ok bool, err error) {
+func (b *Book) quick(ctx context.Context, slots []crm.ContactID, stored map[crm.ContactID]item, f contact.Facts, now time.Time, rule contact.FactsRule) (writes []types.TransactWriteItem, ok bool, err error) {
 	if len(slots) == 0 {
 		return nil, false, nil
 	}
@@ -108,12 +108,13 @@ func (b *Book) quick(ctx context.Context, slots []crm.ContactID, stored map[crm.
 	}
 	if home == nil {
 		next := contact.New(f, now)
-		if err := rule(&next, f, true); errors.Is(err, contact.ErrUnchanged) {
+		acts, err := rule(&next, f, true)
+		if errors.Is(err, contact.ErrUnchanged) {
 			return nil, true, nil
 		} else if err != nil {
 			return nil, false, err
 		}
-		writes, err = b.birth(&next, false, nil, nil)
+		writes, err = b.birth(&next, false, acts, nil)
 		return writes, true, err
 	}
 	known, lives, err := contactOf(home)
@@ -125,12 +126,13 @@ func (b *Book) quick(ctx context.Context, slots []crm.ContactID, stored map[crm.
 	if err := b.forget(ctx, &next, now); err != nil {
 		return nil, false, err
 	}
-	if err := rule(&next, f, false); errors.Is(err, contact.ErrUnchanged) {
+	acts, err := rule(&next, f, false)
+	if errors.Is(err, contact.ErrUnchanged) {
 		return nil, true, nil
 	} else if err != nil {
 		return nil, false, err
 	}
-	writes, err = b.succession(ctx, &known, &next, nil, nil)
+	writes, err = b.succession(ctx, &known, &next, acts, nil)
 	return writes, true, err
 }
 

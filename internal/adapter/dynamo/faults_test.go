@@ -209,11 +209,11 @@ func TestEveryFailureLeavesWhatARetryCompletes(t *testing.T) {
 			for i := range 5 {
 				facts = append(facts, contact.Facts{Source: "import:1", Email: fmt.Sprintf("p%d@b.example", i), ExternalIDs: []string{fmt.Sprint("x:", i)}})
 			}
-			return b.UpsertAll(ctx, facts, now, func(_ int, c *contact.Contact, f contact.Facts, created bool) error {
+			return b.UpsertAll(ctx, facts, now, func(_ int, c *contact.Contact, f contact.Facts, created bool) ([]timeline.Activity, error) {
 				if !created && !c.Enrich(f).Visible {
-					return contact.ErrUnchanged
+					return nil, contact.ErrUnchanged
 				}
-				return nil
+				return nil, nil
 			})
 		}, 6, has("p4@b.example")},
 		{"end a chunk", func(b *dynamo.Book) crm.ContactID {

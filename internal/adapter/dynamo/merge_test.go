@@ -480,11 +480,11 @@ func TestMergesRaceWithOrdersImportsAndEdits(t *testing.T) {
 			for i := range people {
 				facts = append(facts, contact.Facts{Source: "import:1", Email: fmt.Sprintf("p%d@b.example", i), Tags: []string{fmt.Sprint("r", round)}, AsOf: contact.Stamp{At: now}})
 			}
-			err := b.UpsertAll(ctx, facts, now, func(_ int, c *contact.Contact, f contact.Facts, created bool) error {
+			err := b.UpsertAll(ctx, facts, now, func(_ int, c *contact.Contact, f contact.Facts, created bool) ([]timeline.Activity, error) {
 				if !created && !c.Enrich(f).Dirty { // created is a try that comes to nothing
-					return contact.ErrUnchanged
+					return nil, contact.ErrUnchanged
 				}
-				return nil
+				return nil, nil
 			})
 			if !refused(err) {
 				t.Errorf("importing: %v", err)

@@ -89,11 +89,11 @@ func TestASuppressionSurvivesItsContact(t *testing.T) {
 				facts = append(facts, contact.Facts{Email: fmt.Sprintf("n%d@b.example", i), Source: "import:j", AsOf: contact.Stamp{At: now}})
 			}
 			for _, batch := range [][]contact.Facts{facts, {yes}} {
-				if err := b.UpsertAll(ctx, batch, now, func(_ int, c *contact.Contact, f contact.Facts, isNew bool) error {
+				if err := b.UpsertAll(ctx, batch, now, func(_ int, c *contact.Contact, f contact.Facts, isNew bool) ([]timeline.Activity, error) {
 					if !isNew {
 						c.Enrich(f)
 					}
-					return nil
+					return nil, nil
 				}); err != nil {
 					t.Fatal(err)
 				}

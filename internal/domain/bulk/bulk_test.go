@@ -50,7 +50,7 @@ func (d *desk) people(n int, tags ...string) []crm.ContactID {
 		facts = append(facts, contact.Facts{Source: "import:1", Email: fmt.Sprintf("p%d-%d@b.example", len(tags), i), Tags: tags})
 	}
 	for part := range slices.Chunk(facts, 50) {
-		if err := d.b.UpsertAll(d.Context(), part, now, func(int, *contact.Contact, contact.Facts, bool) error { return nil }); err != nil {
+		if err := d.b.UpsertAll(d.Context(), part, now, func(int, *contact.Contact, contact.Facts, bool) ([]timeline.Activity, error) { return nil, nil }); err != nil {
 			d.Fatal(err)
 		}
 	}
@@ -285,7 +285,7 @@ func TestAFilterNamesListsGroupsAndStatuses(t *testing.T) {
 	d.people(3)
 	facts := []contact.Facts{{Source: "import:1", Email: "x@b.example", Details: contact.Details{Group: "gr_1"}, Status: "st_a",
 		Lists: []contact.Subscription{{List: "list_a", Channel: contact.ByEmail, Standing: contact.Standing{State: contact.ConsentSubscribed}}}}}
-	if err := d.b.UpsertAll(d.Context(), facts, now, func(int, *contact.Contact, contact.Facts, bool) error { return nil }); err != nil {
+	if err := d.b.UpsertAll(d.Context(), facts, now, func(int, *contact.Contact, contact.Facts, bool) ([]timeline.Activity, error) { return nil, nil }); err != nil {
 		t.Fatal(err)
 	}
 	for filter, n := range map[string]int{"list:NIEUWS": 1, "list:list_a": 1, "list:taart": 0, "-list:nieuws": 3, `group:"horeca & co"`: 1, "group = gr_1": 1, `status = "vaste gast"`: 1} {
@@ -311,7 +311,7 @@ func TestAFilterReachesTheSitesOwnFields(t *testing.T) {
 		f.SetCustom("gold", fmt.Sprint(i%2 == 0))
 		facts = append(facts, f)
 	}
-	if err := d.b.UpsertAll(d.Context(), facts, now, func(int, *contact.Contact, contact.Facts, bool) error { return nil }); err != nil {
+	if err := d.b.UpsertAll(d.Context(), facts, now, func(int, *contact.Contact, contact.Facts, bool) ([]timeline.Activity, error) { return nil, nil }); err != nil {
 		t.Fatal(err)
 	}
 	add := func(filter string) bulk.Request {

@@ -2,6 +2,7 @@ package contact
 
 import (
 	"slices"
+	"time"
 
 	"clientele/internal/domain/timeline"
 )
@@ -46,6 +47,17 @@ func Entries(before, after *Contact, changed []string, as timeline.Activity) (ac
 		acts = append([]timeline.Activity{as}, acts...)
 	}
 	return acts
+}
+
+// FileEntry is what the timeline tells of a row of a file that changed a contact; false
+// if it only offered for what is locked.
+func FileEntry(before, after *Contact, source, job string, at time.Time) (timeline.Activity, bool) {
+	a := timeline.Activity{At: at, Kind: timeline.Import, Source: source, Ref: job, Changed: changedBy(before, after)}
+	if before.Status != after.Status {
+		a.Values = fromTo(string(before.Status), string(after.Status))
+	}
+	a.Values = append(a.Values, tagValues(before.Tags, after.Tags)...)
+	return a, len(a.Changed) > 0
 }
 
 func fromTo(from, to string, more ...timeline.Value) []timeline.Value {

@@ -25,13 +25,14 @@ const (
 	Group       Kind = "group"       // Values: from, to; empty for none
 	Note        Kind = "note"        // a member wrote it
 	Mail        Kind = "mail"        // a message to the contact
+	Import      Kind = "import"      // a file changed a contact that was there; Ref is the job, Changed names what, Values tell of status and tags
 	Merge       Kind = "merge"       // others went into this contact; Ref is the merge, Values what each of them said, as "<id>.<field>"
 	Unmerge     Kind = "unmerge"     // a merge was undone; Ref is the merge, Values its primary or its others
 	Created     Kind = "created"     // derived from the contact's origin, never stored; of an import the source is "import:job"
 )
 
 // Kinds lists all of them.
-var Kinds = []Kind{Form, Order, Payment, Invoice, Reservation, Status, Edit, Tags, Consent, Group, Note, Mail, Merge, Unmerge, Created}
+var Kinds = []Kind{Form, Order, Payment, Invoice, Reservation, Status, Edit, Tags, Consent, Group, Note, Mail, Import, Merge, Unmerge, Created}
 
 // Activity is one entry of a timeline.
 type Activity struct {

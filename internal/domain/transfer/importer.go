@@ -17,6 +17,7 @@ import (
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/site"
+	"clientele/internal/domain/timeline"
 	"clientele/internal/domain/transfer/csv"
 	"clientele/internal/domain/transfer/text"
 )
@@ -900,11 +901,16 @@ func (w *rowWorker) flush(ctx context.Context) error {
 		return nil
 	}
 	outcomes, amiss := make([]outcome, len(w.facts)), make([][]gap, len(w.facts))
-	err := w.book.UpsertAll(ctx, w.facts, w.now, func(i int, c *contact.Contact, f contact.Facts, isNew bool) error {
-		var err error
+	err := w.book.UpsertAll(ctx, w.facts, w.now, func(i int, c *contact.Contact, f contact.Facts, isNew bool) (acts []timeline.Activity, err error) {
+		before := c.Clone()
 		amiss[i] = w.missing(w.rows[i].n, w.gaps[i], c, &f, isNew)
-		outcomes[i], err = w.bring(w.rows[i].n, c, f, isNew)
-		return err
+		if outcomes[i], err = w.bring(w.rows[i].n, c, f, isNew); err != nil || c.Import.Job == w.job.ID && c.Import.Created {
+			return nil, err // whom a file made has it as their origin
+		}
+		if a, ok := contact.FileEntry(&before, c, f.Source, w.job.ID, w.now); ok {
+			acts = append(acts, a)
+		}
+		return acts, nil
 	})
 	if err != nil {
 		return err

@@ -479,6 +479,53 @@ func TestAnImportLeavesTheGroupThatWasChosenMeanwhile(t *testing.T) {
 	}
 }
 
+// The timeline tells what a file changed of whom it did not make: once, whatever comes twice,
+// and nothing where nothing changed or what it said is only offered.
+func TestTheTimelineTellsWhatAFileChanged(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	ctx := context.Background()
+	var made strings.Builder
+	made.WriteString("email,company,tags,status\n")
+	for i := range 40 {
+		fmt.Fprintf(&made, "p%d@b.example,Oud,,lead\n", i)
+	}
+	b.run(book, s, made.String(), transferkit.Conditions{}, nil)
+	changed := strings.NewReplacer(",Oud,,lead", ",Nieuw,stamgast,klant").Replace(made.String()) + "new@b.example,X,,\nnew@b.example,,vast,\n"
+	rough := transferkit.Conditions{Workers: 4, Twice: 0.5, Kill: 0.3, Seed: 5}
+	j := b.run(book, s, changed, rough, nil)
+	want(t, j, transfer.Counts{Rows: 42, Created: 1, Updated: 40, Merged: 1})
+	b.run(book, s, changed, rough, nil) // nothing new
+	for _, email := range []string{"p0@b.example", "p39@b.example", "new@b.example"} {
+		c, err := book.Find(ctx, crm.EmailIdentity(email))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := book.Change(ctx, c.ID, base.Add(100*time.Hour), func(c *contact.Contact) ([]timeline.Activity, error) {
+			_, err := c.Edit(contact.Patch{Company: contact.Some("Met de hand")}, s.Policy(), "mb_1", base.Add(100*time.Hour))
+			return nil, err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		b.n = max(b.n, 110) // later than the edit
+		b.run(book, s, "email,company\n"+email+",Aangeboden\n", rough, nil)
+		acts, _, err := book.Timeline(ctx, c.ID, timeline.Query{Limit: 50, Kinds: []timeline.Kind{timeline.Import}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if email == "new@b.example" {
+			if len(acts) != 0 {
+				t.Errorf("whom a file made has %+v", acts)
+			}
+			continue
+		}
+		if len(acts) != 1 || acts[0].Ref != j.ID || acts[0].Source != "import:"+j.ID || fmt.Sprint(acts[0].Changed, acts[0].Values) !=
+			"[company status tags] [{from lead} {to customer} {added stamgast}]" {
+			t.Errorf("%s: the timeline tells %+v", email, acts)
+		}
+	}
+}
+
 func TestExportOfManyIDs(t *testing.T) {
 	b := newBench(t)
 	book, s := b.site("bakery")

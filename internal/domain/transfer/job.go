@@ -10,6 +10,7 @@ import (
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
+	"clientele/internal/domain/timeline"
 )
 
 // Kind of a job.
@@ -160,7 +161,7 @@ type Contacts interface {
 	// them may share an identity, and each has one. The rule is called with the
 	// number of its facts, perhaps more than once. The calls that returned nil are stored;
 	// an error leaves some stored and some not, and the call can be repeated.
-	UpsertAll(ctx context.Context, facts []contact.Facts, now time.Time, rule func(i int, c *contact.Contact, f contact.Facts, created bool) error) error
+	UpsertAll(ctx context.Context, facts []contact.Facts, now time.Time, rule func(i int, c *contact.Contact, f contact.Facts, created bool) ([]timeline.Activity, error)) error
 
 	// Each calls visit with every contact that exists from the start to the end of
 	// the call exactly once, in no order, from one goroutine. Memory is bounded.

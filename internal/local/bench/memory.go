@@ -15,6 +15,7 @@ import (
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/group"
+	"clientele/internal/domain/timeline"
 	"clientele/internal/domain/transfer"
 	"clientele/internal/local/gencontacts"
 )
@@ -214,10 +215,10 @@ func (b *noBook) ListJobs(context.Context, transfer.Kind, int) ([]transfer.Job, 
 	return nil, nil
 }
 
-func (b *noBook) UpsertAll(_ context.Context, facts []contact.Facts, now time.Time, rule func(int, *contact.Contact, contact.Facts, bool) error) error {
+func (b *noBook) UpsertAll(_ context.Context, facts []contact.Facts, now time.Time, rule func(int, *contact.Contact, contact.Facts, bool) ([]timeline.Activity, error)) error {
 	for i, f := range facts {
 		c := contact.New(f, now)
-		if err := rule(i, &c, f, true); err != nil && err != contact.ErrUnchanged {
+		if _, err := rule(i, &c, f, true); err != nil && err != contact.ErrUnchanged {
 			return err
 		}
 	}
