@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/oklog/ulid/v2"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/document"
@@ -145,7 +146,7 @@ func (b *Book) acrossPartitions(ctx context.Context, c *contact.Contact, sks []s
 // ChangeEntry applies a rule to an entry and stores it, repeating the rule when another
 // writer came between. Documents that the rule takes out are removed, ones that it
 // puts in are taken into use.
-func (b *Book) ChangeEntry(ctx context.Context, id crm.ContactID, entry string, rule func(*timeline.Activity) error) (timeline.Activity, error) {
+func (b *Book) ChangeEntry(ctx context.Context, id crm.ContactID, entry string, rule func(*timeline.Activity) error, log ...audit.Entry) (timeline.Activity, error) {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -184,7 +185,7 @@ func (b *Book) ChangeEntry(ctx context.Context, id crm.ContactID, entry string, 
 		if err != nil {
 			return a, err
 		}
-		err = b.t.commit(ctx, b.site.ID, append(uses, types.TransactWriteItem{Put: &types.Put{
+		err = b.commitLogged(ctx, log, append(uses, types.TransactWriteItem{Put: &types.Put{
 			TableName: b.t.name, Item: it, ConditionExpression: ptr("n = :n"), ExpressionAttributeValues: item{":n": num(before.Version)},
 		}})...)
 		var l *lost
@@ -196,7 +197,7 @@ func (b *Book) ChangeEntry(ctx context.Context, id crm.ContactID, entry string, 
 }
 
 // DeleteEntry removes an entry with its documents. check sees it first and may refuse.
-func (b *Book) DeleteEntry(ctx context.Context, id crm.ContactID, entry string, check func(timeline.Activity) error) error {
+func (b *Book) DeleteEntry(ctx context.Context, id crm.ContactID, entry string, check func(timeline.Activity) error, log ...audit.Entry) error {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -225,7 +226,7 @@ func (b *Book) DeleteEntry(ctx context.Context, id crm.ContactID, entry string, 
 		if a.Pinned {
 			writes = append(writes, b.pinWrite(text(stored, "PK"), entry, false))
 		}
-		err = b.t.commit(ctx, b.site.ID, writes...)
+		err = b.commitLogged(ctx, log, writes...)
 		var l *lost
 		if !errors.As(err, &l) {
 			return err

@@ -48,6 +48,8 @@ const (
 	ContactMerged  Action = "contact.merged"
 	ContactParted  Action = "contact.unmerged"
 	ContactDeleted Action = "contact.deleted"
+	NoteChanged    Action = "note.changed"
+	NoteDeleted    Action = "note.deleted"
 	ContactErased  Action = "contact.erased"
 	AccessFileMade Action = "contact.access_file_made"
 

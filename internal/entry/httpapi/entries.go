@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
 	"clientele/internal/domain/mail"
@@ -21,8 +22,9 @@ import (
 type entryBook interface {
 	AddEntry(ctx context.Context, id crm.ContactID, a timeline.Activity, once *contact.Once, now time.Time) (_ timeline.Activity, replayed bool, err error)
 	Entry(ctx context.Context, id crm.ContactID, entry string) (timeline.Activity, error)
-	ChangeEntry(ctx context.Context, id crm.ContactID, entry string, rule func(*timeline.Activity) error) (timeline.Activity, error)
-	DeleteEntry(ctx context.Context, id crm.ContactID, entry string, check func(timeline.Activity) error) error
+	// ChangeEntry and DeleteEntry commit rows of the audit log with what they do.
+	ChangeEntry(ctx context.Context, id crm.ContactID, entry string, rule func(*timeline.Activity) error, log ...audit.Entry) (timeline.Activity, error)
+	DeleteEntry(ctx context.Context, id crm.ContactID, entry string, check func(timeline.Activity) error, log ...audit.Entry) error
 	Pin(ctx context.Context, id crm.ContactID, entry string, on bool) error
 	Pinned(ctx context.Context, id crm.ContactID) ([]timeline.Activity, error)
 	// MadeBy is what an earlier request of the same key made; see once.
@@ -241,7 +243,7 @@ func (h contactsAPI) changeEntry(ctx context.Context, c caller, in *changeEntryI
 			err = contact.ErrUnchanged
 		}
 		return err
-	})
+	}, audit.Note(c.by, requestID(ctx), now, audit.NoteChanged, in.ID+"/"+in.Entry))
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +270,7 @@ func (h contactsAPI) deleteEntry(ctx context.Context, c caller, in *deleteEntryI
 			return staleEntry(a.Entry.Version)
 		}
 		return nil
-	})
+	}, audit.Note(c.by, requestID(ctx), h.clock.Now(), audit.NoteDeleted, in.ID+"/"+in.Entry))
 }
 
 type sendMessageInput struct {

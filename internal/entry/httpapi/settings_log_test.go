@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -30,6 +31,26 @@ func TestChangesOfTagsAndGroupsAreInTheLog(t *testing.T) {
 			if r.Action != audit.SettingsChanged || r.By == "" || strings.Join(r.Fields, "") == "" {
 				t.Errorf("a row that does not tell: %+v", r)
 			}
+		}
+	}
+}
+
+// Who changed or deleted a note is told, and which; never what it said.
+func TestChangesOfNotesAreInTheLog(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	id := s.must(201, s.do("POST", at+"/entries", `{"title":"a secret"}`))["id"].(string)
+	s.must(200, s.do("PATCH", at+"/entries/"+id, `{"title":"another secret"}`, "If-Match", `"1"`))
+	s.must(200, s.do("PATCH", at+"/entries/"+id, `{"title":"another secret"}`, "If-Match", `"2"`)) // changes nothing
+	s.must(412, s.do("DELETE", at+"/entries/"+id, "", "If-Match", `"1"`))
+	s.must(204, s.do("DELETE", at+"/entries/"+id, "", "If-Match", `"2"`))
+	rows, _, err := s.table.AuditLog(t.Context(), s.id, audit.Filter{Object: strings.TrimPrefix(at, "/v1/contacts/") + "/" + id}, 50, "")
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+	for _, r := range rows {
+		if r.Action != audit.NoteChanged && r.Action != audit.NoteDeleted || r.By == "" || strings.Contains(fmt.Sprint(r), "secret") {
+			t.Errorf("the row is %+v", r)
 		}
 	}
 }
