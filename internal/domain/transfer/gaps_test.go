@@ -20,7 +20,7 @@ import (
 // a list, nor the plan; nor does what a merge made more of than a contact may have.
 func TestAnExportComesBackWholeWhateverTheSiteTookAway(t *testing.T) {
 	b := newBench(t)
-	book, s := b.site("bakery")
+	_, s := b.site("bakery")
 	ctx := context.Background()
 	colour := contact.FieldDef{Key: "colour", Label: "Kleur", Type: contact.ChoiceField, Options: []string{"Rood", "Blauw"}}
 	topics := contact.FieldDef{Key: "topics", Label: "Onderwerpen", Type: contact.ChoicesField, Options: []string{"Brood", "Taart; zoet", "Koek"}}
@@ -30,7 +30,7 @@ func TestAnExportComesBackWholeWhateverTheSiteTookAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	book = b.table.Book(s)
+	book := b.table.Book(s)
 	if _, err := book.PutGroup(ctx, group.Group{ID: "gr_1", Name: "Horeca"}, nil); err != nil {
 		t.Fatal(err)
 	}
