@@ -14,7 +14,6 @@ import (
 	"clientele/internal/adapter/queue"
 	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
-	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
 	"clientele/internal/entry/lambdahttp"
 )
@@ -37,7 +36,7 @@ func build(_ context.Context, getenv func(string) string) (http.Handler, error) 
 		return nil, fmt.Errorf("EXPORT_QUEUE_URL: %w", err)
 	}
 	return httpapi.Exports(table, httpapi.Transfers{
-		Open:  func(s site.Site) transfer.Jobs { return table.Book(s) },
+		Open:  func(s site.Site) httpapi.JobBook { return table.Book(s) },
 		Files: files, Queue: tasks, Clock: time.Now,
 	}, httpapi.AccessRequests{
 		Open:  func(s site.Site) privacy.AccessBook { return table.Book(s) },

@@ -12,7 +12,6 @@ import (
 	"clientele/internal/adapter/dynamo"
 	"clientele/internal/adapter/queue"
 	"clientele/internal/domain/site"
-	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
 	"clientele/internal/entry/lambdahttp"
 )
@@ -35,7 +34,7 @@ func build(_ context.Context, getenv func(string) string) (http.Handler, error) 
 		return nil, fmt.Errorf("IMPORT_QUEUE_URL: %w", err)
 	}
 	return httpapi.Imports(table, httpapi.Transfers{
-		Open:  func(s site.Site) transfer.Jobs { return table.Book(s) },
+		Open:  func(s site.Site) httpapi.JobBook { return table.Book(s) },
 		Files: files, Queue: tasks, Clock: time.Now,
 	}), nil
 }

@@ -75,6 +75,12 @@ func (r *Request) check(reg Registry, s site.Site, by site.Actor, internal bool)
 	return a, refused
 }
 
+// Check finds every fault of a request that can be found without its contacts.
+func Check(reg Registry, s site.Site, by site.Actor, r Request) error {
+	_, err := r.check(reg, s, by, false)
+	return err
+}
+
 // Preview is what a request would do.
 type Preview struct {
 	Matched     int  // contacts that it is about

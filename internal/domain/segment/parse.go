@@ -382,10 +382,27 @@ func (p *parser) plain(start int, w string) error {
 	if i := strings.Index(w, "*"); i >= 0 {
 		return p.fail(start+i, "use : to look for a part, as city:utr, or put the text in quotes", "* does not stand for other letters")
 	}
+	if strings.HasPrefix(w, "'") && (len(w) > 1 && strings.HasSuffix(w, "'") || closedLater(p.s[start+len(w):])) {
+		return p.fail(start, `put the text in double quotes: "…"`, "single quotes are letters here, as in 's-Hertogenbosch")
+	}
 	if i := strings.IndexAny(w, "“”„«»"); i >= 0 {
 		return p.fail(start+i, "use straight ones: \"", "these quotes are not known")
 	}
 	return nil
+}
+
+// closedLater reports whether a single quote closes a word before the next term: then the one
+// before it was meant to open a text.
+func closedLater(rest string) bool {
+	for _, w := range strings.Fields(rest) {
+		switch {
+		case keyword(w) || strings.ContainsAny(w, "\"=<>:("):
+			return false
+		case strings.HasSuffix(strings.TrimRight(w, ")"), "'"):
+			return true
+		}
+	}
+	return false
 }
 
 // quote reads a text in quotes.

@@ -27,7 +27,7 @@
 // What differs from AIP-160: AND and OR may not be mixed without parentheses
 // (there OR binds tighter, in most languages AND does; whoever reads a filter
 // the other way mails the wrong people), there are no wildcards, functions or
-// nested fields, and ' is a letter ('s-Hertogenbosch).
+// nested fields, and ' is a letter ('s-Hertogenbosch); a text in single quotes is refused.
 package segment
 
 import (

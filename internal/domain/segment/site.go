@@ -15,8 +15,8 @@ type Groups interface {
 }
 
 // Open parses a filter for the contacts of a site: statuses, groups and newsletter lists
-// are meant by name or by id. A name that the site does not know stays as it is
-// written; a list that it does not have is nobody's. Groups are read only for a filter that
+// are meant by name or by id. A name that the site does not know (CheckNames refuses it when a
+// filter is given) stays as it is written; a list that it does not have is nobody's. Groups are read only for a filter that
 // asks for them.
 func Open(ctx context.Context, text string, s site.Site, b Groups) (Filter, error) {
 	f, err := ParseOf(text, s.CustomFields)

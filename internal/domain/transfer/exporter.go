@@ -45,8 +45,9 @@ func exportColumns(s site.Site) []string {
 	return out
 }
 
-// Request makes an export and has it carried out.
-func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job, once *contact.Once, log ...audit.Entry) (Job, error) {
+// CheckExport finds everything at fault in what an export is asked for, but for the names in
+// its filter (segment.CheckNames), and puts what is not said.
+func (j *Job) CheckExport(s site.Site) error {
 	var faults crm.Faults
 	if j.Format == "" {
 		j.Format = "csv"
@@ -74,7 +75,12 @@ func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job, once *
 			faults.Add("/columns/"+strconv.Itoa(i), "there is no column %q; there are %s", c, strings.Join(known, ", "))
 		}
 	}
-	if err := faults.Err(); err != nil {
+	return faults.Err()
+}
+
+// Request makes an export and has it carried out.
+func Request(ctx context.Context, jobs Jobs, q Queue, s site.Site, j Job, once *contact.Once, log ...audit.Entry) (Job, error) {
+	if err := j.CheckExport(s); err != nil {
 		return j, err
 	}
 	j.Kind, j.State, j.UpdatedAt = Export, Running, j.CreatedAt

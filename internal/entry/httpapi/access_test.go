@@ -11,7 +11,6 @@ import (
 	"clientele/internal/domain/member"
 	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
-	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
 	"clientele/internal/test/transferkit"
 )
@@ -27,7 +26,7 @@ func TestAccessRequestsOverTheAPI(t *testing.T) {
 
 	clock := func() time.Time { return o.now }
 	site0 := o.api
-	o.api = httpapi.Exports(table, httpapi.Transfers{Open: func(s site.Site) transfer.Jobs { return table.Book(s) }, Clock: clock},
+	o.api = httpapi.Exports(table, httpapi.Transfers{Open: func(s site.Site) httpapi.JobBook { return table.Book(s) }, Clock: clock},
 		httpapi.AccessRequests{Open: func(s site.Site) privacy.AccessBook { return table.Book(s) }, Files: noFiles{}, Queue: noQueue{}, Clock: clock})
 	body := fmt.Sprintf(`{"contact_id":%q}`, c)
 	o.must(403, viewer, "POST", "/v1/access-requests", body)

@@ -266,3 +266,47 @@ func TestTheFrameworksWordsStayInside(t *testing.T) {
 		t.Errorf("only %d requests were sent", asked)
 	}
 }
+
+// What a filter calls what the site does not have would match nobody, or everybody but nobody.
+func TestAFilterNamesWhatThereIs(t *testing.T) {
+	e := newExemplary(t)
+	e.made("/v1/contacts", `{"email":"a@b.example","tags":["Vip"]}`, "id")
+	e.made("/v1/statuses", `{"name":"Stamgast"}`, "id")
+	g := e.made("/v1/groups", `{"name":"Horeca"}`, "id")
+	e.made("/v1/lists", `{"name":"Nieuws","texts":{"nl":"Ja."}}`, "id")
+	e.made("/v1/tags", `{"name":"spring"}`, "id")
+	for filter, says := range map[string]string{
+		`status = nope`:                     `there is no status "nope"; there are lead, customer, vip, inactive, Stamgast`,
+		`NOT status:nop`:                    `there is no status "nop"; there are`,
+		`city:utrecht AND group = Hoteca`:   `there is no customer group "Hoteca"; there are Horeca`,
+		`list:news`:                         `there is no newsletter list "news"; there are Nieuws`,
+		`-tags:vips`:                        `there is no tag "vips"; there are spring, Vip`,
+		`consent = subscribd`:               `there is no consent "subscribd"; there are never, pending`,
+		`status = 'lead'`:                   `put the text in double quotes`,
+		`city = 'New York'`:                 `put the text in double quotes`,
+		`(status = lead OR tags:'no show')`: `put the text in double quotes`,
+	} {
+		for _, at := range []string{"/v1/exports", "/v1/bulk/preview", "/v1/bulk"} {
+			body, _ := json.Marshal(map[string]any{"filter": filter, "action": "add_tags", "arguments": map[string]any{"tags": []string{"x"}}})
+			if at == "/v1/exports" {
+				body, _ = json.Marshal(map[string]any{"filter": filter})
+			}
+			status, said := e.send("POST", at, string(body), "*")
+			if status != 422 || !strings.Contains(strings.ReplaceAll(said, `\"`, `"`), says) || !strings.Contains(said, `"pointer":"/filter"`) {
+				t.Errorf("%s: %s: %d %s", at, filter, status, said)
+			}
+		}
+	}
+	for _, filter := range []string{`status = STAMGAST`, `status:cust`, `group = ""`, `group = ` + g, `group:hor`, `NOT group:*`, `list:NIEUWS`, `list:*`, `tags:vip`, `tags:SPRING`, `consent:subs`,
+		`city = 's-Hertogenbosch`, `city:'s-Hertogenbosch AND last_name = "O'"`, `'t OR "'t"`} {
+		body, _ := json.Marshal(map[string]any{"filter": filter})
+		if status, said := e.send("POST", "/v1/exports", string(body), "*"); status != 202 {
+			t.Errorf("%s: %d %s", filter, status, said)
+		}
+	}
+	status, said := e.send("POST", "/v1/exports", `{"filter":"status = nope AND tags:none","columns":["hat"],"ids":["x"]}`, "*")
+	var p map[string]any
+	if _ = json.Unmarshal([]byte(said), &p); status != 422 || fmt.Sprint(places(p)) != "[/columns/0 /filter /filter /filter /ids/0]" {
+		t.Errorf("%d %s", status, said)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"clientele/internal/domain/bulk"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/segment"
 	"clientele/internal/domain/site"
 )
 
@@ -161,8 +162,24 @@ type previewAnswer struct {
 
 type bulkInput struct{ Body bulkRequest }
 
+// checkBulk finds what is at fault in a bulk action where the site has to be asked: the group that is
+// given and the names in the filter.
+func (h contactsAPI) checkBulk(ctx context.Context, c caller, r bulk.Request) error {
+	var faults crm.Faults
+	if err := faults.Take(h.hasGroup(ctx, c, r.Args.Group, "/arguments/group")); err != nil {
+		return err
+	}
+	if err := segment.CheckNames(ctx, r.Selection.Filter, c.site, h.open(c.site), &faults, "/filter"); err != nil {
+		return err
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return faults.With(bulk.Check(bulkActions, c.site, c.by, r))
+}
+
 func (h contactsAPI) previewBulk(ctx context.Context, c caller, in *bulkInput) (*previewAnswer, error) {
-	if err := h.hasGroup(ctx, c, in.Body.Arguments.Group, "/arguments/group"); err != nil {
+	if err := h.checkBulk(ctx, c, in.Body.request()); err != nil {
 		return nil, err
 	}
 	p, err := bulk.Look(ctx, h.open(c.site), bulkActions, c.site, c.by, in.Body.request(), h.clock.Now())
@@ -183,7 +200,7 @@ func (h contactsAPI) startBulk(ctx context.Context, c caller, in *startBulkInput
 	r := in.Body.request()
 	r.Once = in.once(c, h.clock.Now(), "start-bulk")
 	return h.startOnce(ctx, c, r, func(id string, now time.Time) (bulk.Job, error) {
-		if err := h.hasGroup(ctx, c, in.Body.Arguments.Group, "/arguments/group"); err != nil {
+		if err := h.checkBulk(ctx, c, in.Body.request()); err != nil {
 			return bulk.Job{}, err
 		}
 		r.Trace = requestID(ctx)

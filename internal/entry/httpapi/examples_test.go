@@ -13,7 +13,6 @@ import (
 	"clientele/internal/domain/member"
 	"clientele/internal/domain/privacy"
 	"clientele/internal/domain/site"
-	"clientele/internal/domain/transfer"
 	"clientele/internal/entry/httpapi"
 )
 
@@ -71,7 +70,7 @@ func newExemplary(t *testing.T) *exemplary {
 	o := newOffice(t)
 	s := shopOn(t, o.store.Table, o.sites["bakery"], site.Scopes...)
 	book := o.store.Book(o.sites["bakery"])
-	tr := httpapi.Transfers{Open: func(site.Site) transfer.Jobs { return book }, Files: noFiles{}, Queue: noQueue{}, Clock: func() time.Time { return o.now }}
+	tr := httpapi.Transfers{Open: func(site.Site) httpapi.JobBook { return book }, Files: noFiles{}, Queue: noQueue{}, Clock: func() time.Time { return o.now }}
 	access := httpapi.AccessRequests{Open: func(site.Site) privacy.AccessBook { return book }, Files: noFiles{}, Queue: noQueue{}, Clock: tr.Clock}
 	imports, exports, admin := httpapi.Imports(o.store.Table, tr), httpapi.Exports(o.store.Table, tr, access), o.api
 	o.api = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

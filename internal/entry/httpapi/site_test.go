@@ -499,7 +499,7 @@ func TestExportsAndImportsAreInTheLog(t *testing.T) {
 	ann, owner := o.hire("bakery", "ann@b.example", member.Owner)
 	_, viewer := o.hire("bakery", "bob@b.example", member.Viewer)
 	book := o.store.Book(o.sites["bakery"])
-	tr := httpapi.Transfers{Open: func(site.Site) transfer.Jobs { return book }, Files: noFiles{}, Queue: noQueue{}, Clock: func() time.Time { return o.now }}
+	tr := httpapi.Transfers{Open: func(site.Site) httpapi.JobBook { return book }, Files: noFiles{}, Queue: noQueue{}, Clock: func() time.Time { return o.now }}
 	exports, imports := httpapi.Exports(o.store.Table, tr, httpapi.AccessRequests{Clock: tr.Clock}), httpapi.Imports(o.store.Table, tr)
 	if w := o.call(exports, viewer, "POST", "/v1/exports", `{}`); w.Code != 403 {
 		t.Errorf("a viewer exports: %d", w.Code)

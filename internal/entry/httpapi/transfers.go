@@ -14,13 +14,20 @@ import (
 	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/crm"
+	"clientele/internal/domain/segment"
 	"clientele/internal/domain/site"
 	"clientele/internal/domain/transfer"
 )
 
+// JobBook has the jobs of a site, and what it calls things, for filters.
+type JobBook interface {
+	transfer.Jobs
+	segment.Names
+}
+
 // Transfers is what the APIs of imports and exports are made of.
 type Transfers struct {
-	Open  func(site.Site) transfer.Jobs
+	Open  func(site.Site) JobBook
 	Files transfer.Files
 	Queue transfer.Queue
 	Clock crm.Clock
@@ -377,6 +384,13 @@ func (t Transfers) requestExport(ctx context.Context, c caller, in *exportInput)
 	}
 	b, o := t.Open(c.site), in.once(c, now, "request-export")
 	j, replayed, err := once(ctx, b.MadeBy, o, func() (transfer.Job, error) {
+		var faults crm.Faults
+		if err := segment.CheckNames(ctx, j.Filter, c.site, b, &faults, "/filter"); err != nil {
+			return j, err
+		}
+		if len(faults) > 0 {
+			return j, faults.With(j.CheckExport(c.site))
+		}
 		return transfer.Request(ctx, b, t.Queue, c.site, j, o, audit.Note(c.by, requestID(ctx), now, audit.ExportStarted, id))
 	}, func(id string) (transfer.Job, error) {
 		j, err := b.Job(ctx, id)
