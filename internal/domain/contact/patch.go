@@ -211,6 +211,9 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 			of = known(c.BillingAddress.Country, country)
 		}
 		v, err := f.value(o.Value, of)
+		if err == nil && f.name == "birth_date" {
+			err = bornBy(v, now)
+		}
 		if err == nil && v != "" && f.check != nil {
 			err = f.check(v, known(c.BillingAddress.Country, c.Address.Country))
 		}
@@ -407,7 +410,27 @@ func cleanDate(v, _ string) (string, error) {
 	if _, err := time.Parse(time.DateOnly, v); err != nil {
 		return "", fmt.Errorf("a birth date is written YYYY-MM-DD, for example 1985-03-31")
 	}
-	return v, nil
+	return v, CheckBirth(v)
+}
+
+// firstBirth is the earliest birth date that is taken: who was born before is no
+// customer, but a date that somebody mistyped or a program made up.
+const firstBirth = "1900-01-01"
+
+// CheckBirth refuses a birth date, YYYY-MM-DD, that nobody can have.
+func CheckBirth(v string) error {
+	if v < firstBirth {
+		return fmt.Errorf("a birth date is not before 1900; leave it out if it is not known")
+	}
+	return nil
+}
+
+// bornBy refuses a birth date after the day that it is where the day begins first.
+func bornBy(v string, now time.Time) error {
+	if v > now.UTC().Add(14*time.Hour).Format(time.DateOnly) {
+		return fmt.Errorf("a birth date is not in the future; write YYYY-MM-DD, for example 1985-03-31")
+	}
+	return nil
 }
 
 func cleanLanguage(v, _ string) (string, error) {

@@ -320,7 +320,11 @@ func dateFrom(v string) (string, error) {
 	for _, layout := range []string{time.DateOnly, time.RFC3339, time.DateTime, "2006/01/02", "2006.01.02", "20060102",
 		"2-1-2006", "2/1/2006", "2.1.2006", "2 January 2006", "January 2, 2006", "2 Jan 2006", "1/2/2006", "1-2-2006"} {
 		if t, err := time.Parse(layout, v); err == nil {
-			return t.Format(time.DateOnly), nil
+			d := t.Format(time.DateOnly)
+			if d == "1899-12-30" || d == "1899-12-31" || d == "0001-01-01" {
+				return "", nil // what spreadsheets and programs write for none
+			}
+			return d, contact.CheckBirth(d)
 		}
 	}
 	return "", fmt.Errorf("this is not a date; write it as YYYY-MM-DD, for example 1985-03-31")

@@ -39,14 +39,14 @@ func listOf(d contact.ListDef) newsletterJSON {
 type newsletterChange struct {
 	Name        optional[string]            `json:"name,omitempty" doc:"At most 100 characters; no other list has it" example:"Monthly newsletter"`
 	Description optional[string]            `json:"description,omitempty" doc:"At most 300 characters" example:"What is new in the bakery"`
-	Channel     optional[string]            `json:"channel,omitempty" doc:"email (default), sms, phone, post or whatsapp; it never changes" example:"email"`
-	DoubleOptIn optional[bool]              `json:"double_opt_in,omitempty" doc:"On for a new list of e-mail unless it is switched off" example:"true"`
+	Channel     kept[string]                `json:"channel,omitempty" doc:"email (default), sms, phone, post or whatsapp; it never changes" example:"email"`
+	DoubleOptIn kept[bool]                  `json:"double_opt_in,omitempty" doc:"On for a new list of e-mail unless it is switched off" example:"true"`
 	Texts       optional[map[string]string] `json:"texts,omitempty" doc:"What people agree to, by language: nl, en; at most 1,000 characters each. A change is a new version" example:"{\"nl\":\"Ja, mail mij het nieuws van de bakkerij.\"}"`
 }
 
 func (b newsletterChange) change() consent.ListChange {
 	return consent.ListChange{Name: b.Name.opt(), Description: b.Description.opt(), DoubleOptIn: b.DoubleOptIn.opt(), Texts: b.Texts.opt(),
-		Channel: contact.Opt[contact.Channel]{Set: b.Channel.set && b.Channel.value != "", Value: contact.Channel(b.Channel.value)}}
+		Channel: contact.Opt[contact.Channel]{Set: b.Channel.given.set, Value: contact.Channel(b.Channel.given.value)}}
 }
 
 type newslettersAnswer struct {

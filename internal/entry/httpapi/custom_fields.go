@@ -126,7 +126,7 @@ type changeFieldInput struct {
 	Body struct {
 		Label    optional[string]   `json:"label,omitempty" doc:"At most 100 characters" example:"Shoe size"`
 		Options  optional[[]string] `json:"options,omitempty" doc:"Of a choice: all of them, in their order"`
-		Position optional[int]      `json:"position,omitempty" doc:"0 is the first place" example:"0"`
+		Position kept[int]          `json:"position,omitempty" doc:"0 is the first place" example:"0"`
 	}
 }
 

@@ -128,21 +128,21 @@ type changeFormInput struct {
 	FormByID
 	Versioned
 	Body struct {
-		Name     *string                     `json:"name,omitempty" example:"Contact"`
+		Name     kept[string]                `json:"name,omitempty" example:"Contact"`
 		Origins  optional[[]string]          `json:"origins,omitempty"`
 		Fields   optional[map[string]string] `json:"fields,omitempty"`
 		Honeypot optional[string]            `json:"honeypot,omitempty"`
 		ThankYou optional[string]            `json:"thank_you,omitempty"`
 		Language optional[string]            `json:"language,omitempty" doc:"nl or en; null: the visitor's"`
-		Closed   *bool                       `json:"closed,omitempty" example:"true"`
+		Closed   kept[bool]                  `json:"closed,omitempty" example:"true"`
 		Lists    optional[[]string]          `json:"lists,omitempty" maxItems:"50" doc:"Replaces them" example:"[\"list_7h2k9q4m1x8w\"]"`
 	}
 }
 
 func (h siteAPI) changeForm(ctx context.Context, c caller, in *changeFormInput) (*formAnswer, error) {
 	b := &in.Body
-	f, err := admin.ChangeForm(ctx, h.store, c.site.ID, h.by(ctx, c), in.ID, admin.FormChange{Name: b.Name, Origins: b.Origins.pointer(), Fields: b.Fields.pointer(),
-		Honeypot: b.Honeypot.pointer(), ThankYou: b.ThankYou.pointer(), Language: b.Language.pointer(), Closed: b.Closed,
+	f, err := admin.ChangeForm(ctx, h.store, c.site.ID, h.by(ctx, c), in.ID, admin.FormChange{Name: b.Name.pointer(), Origins: b.Origins.pointer(), Fields: b.Fields.pointer(),
+		Honeypot: b.Honeypot.pointer(), ThankYou: b.ThankYou.pointer(), Language: b.Language.pointer(), Closed: b.Closed.pointer(),
 		Lists: b.Lists.pointer(), Known: c.site.Lists},
 		func(f site.Form) error { return atVersion(in.IfMatch, f.Version, "form") })
 	if err != nil {

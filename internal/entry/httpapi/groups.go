@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -250,8 +251,12 @@ func (h contactsAPI) changeGroup(ctx context.Context, c caller, in *changeGroupI
 	if err := atVersion(in.IfMatch, g.Version, "group"); err != nil {
 		return nil, err
 	}
+	before := g
 	if err := in.Body.apply(&g); err != nil {
 		return nil, err
+	}
+	if g.Name == before.Name && g.Description == before.Description && g.Percentage == before.Percentage && slices.Equal(g.Prices, before.Prices) {
+		return &groupAnswer{ETag: etag(g.Version), Body: groupOf(g, nil)}, nil
 	}
 	g.UpdatedAt = h.clock.Now()
 	if g, err = b.PutGroup(ctx, g, nil, h.setting(ctx, c, g.ID, "group")); err != nil {

@@ -124,14 +124,14 @@ type changeKeyInput struct {
 	KeyByID
 	Versioned
 	Body struct {
-		Name      *string              `json:"name,omitempty" example:"webshop 2"`
-		Scopes    *[]site.Scope        `json:"scopes,omitempty" nullable:"false" maxItems:"20" doc:"Replaces the permissions" example:"[\"contacts.read\"]"`
+		Name      kept[string]         `json:"name,omitempty" example:"webshop 2"`
+		Scopes    kept[[]site.Scope]   `json:"scopes,omitempty" maxItems:"20" doc:"Replaces the permissions" example:"[\"contacts.read\"]"`
 		ExpiresAt optional[*time.Time] `json:"expires_at,omitempty" doc:"null: never" example:"2036-12-31T00:00:00Z"`
 	}
 }
 
 func (h siteAPI) changeKey(ctx context.Context, c caller, in *changeKeyInput) (*keyAnswer, error) {
-	change := admin.KeyChange{Name: in.Body.Name, Scopes: in.Body.Scopes}
+	change := admin.KeyChange{Name: in.Body.Name.pointer(), Scopes: in.Body.Scopes.pointer()}
 	if in.Body.ExpiresAt.set {
 		change.Expires = &time.Time{}
 		if at := in.Body.ExpiresAt.value; at != nil {

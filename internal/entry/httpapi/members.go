@@ -171,7 +171,7 @@ type changeMemberInput struct {
 	Body struct {
 		Name     optional[string]       `json:"name,omitempty" example:"Ann de Boer"`
 		Language optional[string]       `json:"language,omitempty" doc:"nl or en; null: the site's" example:"nl"`
-		Role     *member.Role           `json:"role,omitempty" enum:"owner,manager,viewer" example:"viewer"`
+		Role     kept[member.Role]      `json:"role,omitempty" enum:"owner,manager,viewer" example:"viewer"`
 		Given    optional[[]site.Scope] `json:"given,omitempty" doc:"Replaces the permissions beyond the role"`
 		Taken    optional[[]site.Scope] `json:"taken,omitempty" doc:"Replaces the permissions that are taken"`
 	}
@@ -179,7 +179,7 @@ type changeMemberInput struct {
 
 func (h siteAPI) changeMember(ctx context.Context, c caller, in *changeMemberInput) (*memberAnswer, error) {
 	b := in.Body
-	return h.applyToMember(ctx, c, in.ID, in.IfMatch, member.Change{Name: b.Name.pointer(), Language: b.Language.pointer(), Role: b.Role,
+	return h.applyToMember(ctx, c, in.ID, in.IfMatch, member.Change{Name: b.Name.pointer(), Language: b.Language.pointer(), Role: b.Role.pointer(),
 		Given: b.Given.pointer(), Taken: b.Taken.pointer()})
 }
 

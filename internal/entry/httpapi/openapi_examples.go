@@ -57,9 +57,16 @@ const aContact = `{"email":"emma@voorbeeld.example","first_name":"Emma","last_na
 
 // tellApart brings into the description what the code decides beyond schemas: an
 // id is not empty, If-Match is needed where its absence is a 428, a key where the operation's text
-// says so, and null in a request is the same as absent, or clears.
+// says so, and null in a request that makes something is the same as absent.
 func tellApart(doc *huma.OpenAPI) {
 	seen := map[*huma.Schema]bool{}
+	for _, p := range doc.Paths { // a change says itself what null clears
+		if p.Patch != nil && p.Patch.RequestBody != nil {
+			for _, m := range p.Patch.RequestBody.Content {
+				asTheyAre(doc.Components.Schemas, m.Schema, seen)
+			}
+		}
+	}
 	for _, p := range doc.Paths {
 		for _, op := range []*huma.Operation{p.Get, p.Post, p.Put, p.Patch, p.Delete} {
 			if op == nil {
@@ -80,6 +87,21 @@ func tellApart(doc *huma.OpenAPI) {
 				}
 			}
 		}
+	}
+}
+
+// asTheyAre keeps a schema and those in it from nullable.
+func asTheyAre(reg huma.Registry, s *huma.Schema, seen map[*huma.Schema]bool) {
+	if s != nil && s.Ref != "" {
+		s = reg.SchemaFromRef(s.Ref)
+	}
+	if s == nil || seen[s] {
+		return
+	}
+	seen[s] = true
+	asTheyAre(reg, s.Items, seen)
+	for _, p := range s.Properties {
+		asTheyAre(reg, p, seen)
 	}
 }
 

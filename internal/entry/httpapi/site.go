@@ -209,19 +209,21 @@ func addSettings(api huma.API, h siteAPI) {
 	}, h.changeSite)
 }
 
+type automationChange struct {
+	Enabled  kept[bool]                `json:"enabled,omitempty" example:"true"`
+	Disabled optional[[]contact.Event] `json:"disabled,omitempty" maxItems:"10" doc:"Replaces the rules that are switched off; null for none" example:"[\"appointment\"]"`
+}
+
 type changeSiteInput struct {
 	Versioned
 	Body struct {
-		Name       *string            `json:"name,omitempty" doc:"At most 200 characters" example:"Bakkerij Jansen"`
-		Country    *string            `json:"country,omitempty" example:"NL"`
-		Language   *string            `json:"language,omitempty" enum:"nl,en" example:"nl"`
-		LockScope  *contact.LockScope `json:"lock_scope,omitempty" enum:"contact,field" example:"field"`
-		MaxTags    *int               `json:"max_tags,omitempty" minimum:"1" maximum:"250" example:"50"`
-		Automation *struct {
-			Enabled  *bool            `json:"enabled,omitempty" example:"true"`
-			Disabled *[]contact.Event `json:"disabled,omitempty" nullable:"false" maxItems:"10" doc:"Replaces the rules that are switched off" example:"[\"appointment\"]"`
-		} `json:"automation,omitempty"`
-		DoubleOptIn *bool `json:"double_opt_in,omitempty" example:"true"`
+		Name        kept[string]            `json:"name,omitempty" doc:"At most 200 characters" example:"Bakkerij Jansen"`
+		Country     kept[string]            `json:"country,omitempty" example:"NL"`
+		Language    kept[string]            `json:"language,omitempty" enum:"nl,en" example:"nl"`
+		LockScope   kept[contact.LockScope] `json:"lock_scope,omitempty" enum:"contact,field" example:"field"`
+		MaxTags     kept[int]               `json:"max_tags,omitempty" minimum:"1" maximum:"250" example:"50"`
+		Automation  kept[automationChange]  `json:"automation,omitempty"`
+		DoubleOptIn kept[bool]              `json:"double_opt_in,omitempty" example:"true"`
 	}
 }
 
@@ -233,14 +235,12 @@ func (in *changeSiteInput) Resolve(ctx huma.Context) []error {
 }
 
 func (in *changeSiteInput) change() admin.Settings {
-	b := in.Body
-	change := admin.Settings{Name: b.Name, Country: b.Country, Language: b.Language, LockScope: b.LockScope, MaxTags: b.MaxTags, DoubleOptIn: b.DoubleOptIn}
-	if b.Automation != nil {
-		change.Disabled = b.Automation.Disabled
-		if b.Automation.Enabled != nil {
-			off := !*b.Automation.Enabled
-			change.AutomationOff = &off
-		}
+	b, a := in.Body, in.Body.Automation.given.value
+	change := admin.Settings{Name: b.Name.pointer(), Country: b.Country.pointer(), Language: b.Language.pointer(), LockScope: b.LockScope.pointer(),
+		MaxTags: b.MaxTags.pointer(), DoubleOptIn: b.DoubleOptIn.pointer(), Disabled: a.Disabled.pointer()}
+	if on := a.Enabled.pointer(); on != nil {
+		off := !*on
+		change.AutomationOff = &off
 	}
 	return change
 }

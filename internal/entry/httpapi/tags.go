@@ -314,14 +314,14 @@ type changeTagInput struct {
 	TagByID
 	Versioned
 	Body struct {
-		Name   string           `json:"name,omitempty" doc:"The new name" example:"Regular"`
+		Name   kept[string]     `json:"name,omitempty" doc:"The new name" example:"Regular"`
 		Colour optional[string] `json:"colour,omitempty" doc:"#rrggbb; null for none" example:"#2c7a7b"`
 	}
 }
 
 func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput) (*tagAnswer, error) {
 	b := h.open(c.site)
-	if in.Body.Name != "" {
+	if in.Body.Name.given.set {
 		if out, err := h.renamedBefore(ctx, c, in); out != nil || err != nil {
 			return out, err
 		}
@@ -331,9 +331,9 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 		return nil, err
 	}
 	next := tag.Tag{Name: old.Name, Colour: old.Colour}
-	if in.Body.Name != "" {
-		next = tag.Tag{Name: in.Body.Name}
-		if crm.SameFolded(contact.CleanTag(in.Body.Name), old.Name) {
+	if name := in.Body.Name.pointer(); name != nil {
+		next = tag.Tag{Name: *name}
+		if crm.SameFolded(contact.CleanTag(*name), old.Name) {
 			next.Colour = old.Colour
 		}
 	}
@@ -377,7 +377,7 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 // renamedBefore takes up a renaming that a request which said the same began before;
 // nil if there is nothing left of one.
 func (h contactsAPI) renamedBefore(ctx context.Context, c caller, in *changeTagInput) (*tagAnswer, error) {
-	next := tag.Tag{Name: in.Body.Name}
+	next := tag.Tag{Name: in.Body.Name.given.value}
 	var faults crm.Faults
 	if next.Check(&faults); faults != nil {
 		return nil, nil // the tag is looked for first

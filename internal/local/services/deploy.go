@@ -169,7 +169,7 @@ func (s *Stack) processed(ctx context.Context) (map[string]resource, error) {
 }
 
 // defaultPath is how the OpenAPI body writes the route of all that has none.
-const defaultPath = "/$default"
+const defaultPath = "$default"
 
 // createRoutes makes the API's routes. AWS imports them from the OpenAPI body
 // that SAM generates; MiniStack ignores that body.
