@@ -348,6 +348,9 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 	if next.Check(&faults); faults != nil {
 		return nil, faults.Err()
 	}
+	if next.Name == old.Name && next.Colour == old.Colour && old.Version > 0 {
+		return h.tagAnswer(c, old, http.StatusOK), nil
+	}
 	log := h.setting(ctx, c, in.ID, "tag")
 	if next.Name == old.Name {
 		next, err = b.ChangeTag(ctx, old.Name, func(k *tag.Tag) error {
