@@ -126,10 +126,16 @@ func TestLongTextsAreRefusedOrRenderedSoon(t *testing.T) {
 		if Check(text) != nil {
 			text = strings.Repeat(part, 400)
 		}
-		start := time.Now()
-		HTML(text)
-		if d := time.Since(start); d > 500*time.Millisecond {
-			t.Errorf("%d times %q took %s", 20_000/len(part), part, d)
+		best := time.Hour // of several, as other work on the machine says nothing of ours
+		for range 5 {
+			start := time.Now()
+			HTML(text)
+			if best = min(best, time.Since(start)); best < 500*time.Millisecond {
+				break
+			}
+		}
+		if best > 500*time.Millisecond {
+			t.Errorf("%d times %q took %s", 20_000/len(part), part, best)
 		}
 	}
 	if err := Check(strings.Repeat("> ", MaxNesting) + "quoted"); err != nil {
