@@ -527,7 +527,7 @@ func (b *Book) renew(ctx context.Context, c *contact.Contact) (err error) {
 	}
 	if c.Group != "" {
 		if _, err := b.GroupByID(ctx, c.Group); crm.CodeOf(err) == crm.NotFound { // deleted since
-			c.Group = ""
+			c.LeaveGroup(c.Group)
 		} else if err != nil {
 			return err
 		}

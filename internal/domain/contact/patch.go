@@ -410,15 +410,22 @@ func cleanDate(v, _ string) (string, error) {
 	if _, err := time.Parse(time.DateOnly, v); err != nil {
 		return "", fmt.Errorf("a birth date is written YYYY-MM-DD, for example 1985-03-31")
 	}
-	return v, CheckBirth(v)
+	return v, notBefore1900(v)
 }
 
 // firstBirth is the earliest birth date that is taken: who was born before is no
 // customer, but a date that somebody mistyped or a program made up.
 const firstBirth = "1900-01-01"
 
-// CheckBirth refuses a birth date, YYYY-MM-DD, that nobody can have.
-func CheckBirth(v string) error {
+// CheckBirth refuses a birth date, YYYY-MM-DD, that nobody can have now.
+func CheckBirth(v string, now time.Time) error {
+	if err := notBefore1900(v); err != nil {
+		return err
+	}
+	return bornBy(v, now)
+}
+
+func notBefore1900(v string) error {
 	if v < firstBirth {
 		return fmt.Errorf("a birth date is not before 1900; leave it out if it is not known")
 	}

@@ -7,7 +7,8 @@
 // nothing uses end by themselves, and the file follows its record: see relay. An
 // upload may come when its record is gone already, with its contact even. So it does
 // not arrive where files are kept: what arrives ends after a day by the bucket's own
-// rule, and is copied to its place once it was looked at.
+// rule (and for good another day later, as the bucket keeps versions that long), and is
+// copied to its place once it was looked at.
 package document
 
 import (

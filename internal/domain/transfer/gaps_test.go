@@ -132,3 +132,44 @@ func TestACellThatIsNotUsedIsNotAmiss(t *testing.T) {
 		t.Errorf("the colour is %q, %v", c.Custom["colour"], err)
 	}
 }
+
+// The site's own dates are any; a birth date is one that somebody can have, and else
+// stays out, except with whom it stood before there was such a rule.
+func TestOnlyBirthDatesAreOfTheLiving(t *testing.T) {
+	b := newBench(t)
+	_, s := b.site("bakery")
+	ctx := context.Background()
+	s, err := b.table.ChangeSite(ctx, s.ID, func(stored *site.Site) error {
+		stored.CustomFields = []contact.FieldDef{{Key: "founded", Label: "Opgericht", Type: contact.DateField}}
+		s = *stored
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	book := b.table.Book(s)
+	old := contact.Facts{Source: "merge", AsOf: contact.Stamp{At: base}, Email: "old@b.example"}
+	if _, _, err := book.Upsert(ctx, old, base, func(c *contact.Contact, _ contact.Facts, _ bool) ([]timeline.Activity, error) {
+		c.BirthDate = "1875-04-01"
+		return nil, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	j := b.run(book, s, "email,birth_date,custom.founded\n"+
+		"a@b.example,1875-04-01,1875-04-01\n"+
+		"b@b.example,2090-01-01,2090-01-01\n"+
+		"c@b.example,1899-12-31,1899-12-31\n"+
+		"d@b.example,31-3-1985,0000-00-00\n"+
+		"old@b.example,1875-04-01,\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 5, Created: 4, Unchanged: 1, Incomplete: 2})
+	for _, c := range []struct{ email, birth, founded string }{
+		{"a@b.example", "", "1875-04-01"}, {"b@b.example", "", "2090-01-01"}, {"c@b.example", "", "1899-12-31"}, {"d@b.example", "1985-03-31", ""}, {"old@b.example", "1875-04-01", ""},
+	} {
+		if k, err := book.Find(ctx, crm.EmailIdentity(c.email)); err != nil || k.BirthDate != c.birth || k.Custom["founded"] != c.founded {
+			t.Errorf("%s: %q and %q, %v; want %q and %q", c.email, k.BirthDate, k.Custom["founded"], err, c.birth, c.founded)
+		}
+	}
+	if text := b.files.Text(t, j.ErrFile); !strings.Contains(text, "not before 1900") || !strings.Contains(text, "in the future") {
+		t.Errorf("the errors file: %s", text)
+	}
+}

@@ -154,6 +154,18 @@ func (l *layout) facts(fields []string, row int) (_ contact.Facts, gaps []gap, _
 			if err != nil {
 				return reject(err)
 			}
+			if d == "1899-12-30" || d == "1899-12-31" || d == "0001-01-01" {
+				break // what spreadsheets and programs write for none
+			}
+			if err := contact.CheckBirth(d, l.at); err != nil {
+				leave(func(c *contact.Contact, said *contact.Facts) (bool, bool) {
+					if c.BirthDate == d { // of before there was this rule
+						said.BirthDate = d
+					}
+					return c.BirthDate == d, c.BirthDate != ""
+				}, "%s", err)
+				break
+			}
 			f.BirthDate = d
 		default:
 			if f.Visit.SetText(c.Field, v) {
@@ -320,11 +332,7 @@ func dateFrom(v string) (string, error) {
 	for _, layout := range []string{time.DateOnly, time.RFC3339, time.DateTime, "2006/01/02", "2006.01.02", "20060102",
 		"2-1-2006", "2/1/2006", "2.1.2006", "2 January 2006", "January 2, 2006", "2 Jan 2006", "1/2/2006", "1-2-2006"} {
 		if t, err := time.Parse(layout, v); err == nil {
-			d := t.Format(time.DateOnly)
-			if d == "1899-12-30" || d == "1899-12-31" || d == "0001-01-01" {
-				return "", nil // what spreadsheets and programs write for none
-			}
-			return d, contact.CheckBirth(d)
+			return t.Format(time.DateOnly), nil
 		}
 	}
 	return "", fmt.Errorf("this is not a date; write it as YYYY-MM-DD, for example 1985-03-31")
