@@ -435,6 +435,12 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 				o.hear(l.Scope, l.To.State, l.To.Mark)
 			}
 		}
+		for _, ch := range ConsentChannels { // and one that a list alone has lifted again
+			was, _ := after.Refused(Scope{Channel: ch})
+			if is, _ := primary.Refused(Scope{Channel: ch}); Strictest(was, is) != was {
+				o.hold(ch, &primary)
+			}
+		}
 		restored[i] = o
 	}
 	return c, restored, nil

@@ -156,6 +156,65 @@ func TestUndoKeepsWhatWasChangedSince(t *testing.T) {
 	}
 }
 
+// What the person refused while the contacts were one stays with all of them, also where a
+// list has lifted it since; what one of them alone had refused stays with that one.
+func TestUndoKeepsRefusalsSince(t *testing.T) {
+	all, listA, listB := Scope{Channel: ByEmail}, Scope{ByEmail, "a"}, Scope{ByEmail, "b"}
+	says := func(scopes map[Scope]Consent) func(*Contact) {
+		return func(c *Contact) {
+			for s, to := range scopes {
+				c.stand(s, Standing{to, Mark{Since: now, Source: "link"}})
+			}
+		}
+	}
+	joined := func(c *Contact) {
+		c.Settle(all, ConsentUnsubscribed, Mark{Since: now.Add(-time.Hour), Source: "link"})
+		c.Settle(listA, ConsentSubscribed, Mark{Since: now, Source: "link"})
+	}
+	yes := says(map[Scope]Consent{all: ConsentSubscribed})
+	for _, tt := range []struct {
+		name         string
+		a, b         func(*Contact)
+		since        func(c *Contact, at time.Time)
+		wantA, wantB string
+	}{
+		{"all mail", yes, yes, func(c *Contact, at time.Time) {
+			c.Settle(all, ConsentUnsubscribed, Mark{Since: at, Source: "link"})
+		}, `unsubscribed (held ""), a never, b never`, `unsubscribed (held ""), a never, b never`},
+		{"all mail, then yes to a list", yes, yes, func(c *Contact, at time.Time) {
+			c.Settle(all, ConsentUnsubscribed, Mark{Since: at, Source: "link"})
+			c.Settle(listA, ConsentSubscribed, Mark{Since: at.Add(time.Hour), Source: "link"})
+		}, `never (held "unsubscribed"), a subscribed, b never`, `unsubscribed (held ""), a never, b never`},
+		{"all mail, then yes to one of their lists", yes, says(map[Scope]Consent{all: ConsentSubscribed, listA: ConsentSubscribed, listB: ConsentSubscribed}),
+			func(c *Contact, at time.Time) {
+				c.Settle(all, ConsentUnsubscribed, Mark{Since: at, Source: "link"})
+				c.Settle(listA, ConsentSubscribed, Mark{Since: at.Add(time.Hour), Source: "link"})
+			}, `never (held "unsubscribed"), a subscribed, b unsubscribed`, `never (held "unsubscribed"), a subscribed, b unsubscribed`},
+		{"nothing, and one had refused before", joined, yes, nil, `never (held "unsubscribed"), a subscribed, b never`, `subscribed (held ""), a never, b never`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a, b := person("ct_a", func(c *Contact) { c.Email = "a@b.example" }), person("ct_b", func(c *Contact) { c.Email = "b@b.example" })
+			tt.a(&a)
+			tt.b(&b)
+			m := Merge(a, []Contact{b}, nl, now)
+			primary := m.Result.Clone()
+			if tt.since != nil {
+				tt.since(&primary, now.Add(time.Hour))
+			}
+			back, others, err := Unmerge(primary, a, m.Result, []Contact{b}, now.Add(4*time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := sayConsents(&back); got != tt.wantA {
+				t.Errorf("the primary is %s, want %s", got, tt.wantA)
+			}
+			if got := sayConsents(&others[0]); got != tt.wantB {
+				t.Errorf("the other is %s, want %s", got, tt.wantB)
+			}
+		})
+	}
+}
+
 func TestMergesBeyondTheLimitsAreBlocked(t *testing.T) {
 	many := func(from, n int, f string) (out []string) {
 		for i := range n {
