@@ -104,6 +104,7 @@ type markRecord struct {
 	Since  int64           `json:"t,omitempty"`
 	Source string          `json:"s,omitempty"`
 	Asked  int64           `json:"a,omitempty"`
+	Given  bool            `json:"g,omitempty"`
 	Held   contact.Consent `json:"he,omitempty"`
 }
 
@@ -119,11 +120,11 @@ type subscriptionRecord struct {
 }
 
 func markOf(m contact.Mark) markRecord {
-	return markRecord{micros(m.Since), m.Source, micros(m.Asked), m.Held}
+	return markRecord{micros(m.Since), m.Source, micros(m.Asked), m.Given, m.Held}
 }
 
 func (m markRecord) mark() contact.Mark {
-	return contact.Mark{Since: fromMicros(m.Since), Source: m.Source, Asked: fromMicros(m.Asked), Held: m.Held}
+	return contact.Mark{Since: fromMicros(m.Since), Source: m.Source, Asked: fromMicros(m.Asked), Given: m.Given, Held: m.Held}
 }
 
 // packConsents and unpackConsents keep where the person stands with channels and lists.

@@ -270,7 +270,7 @@ func Record(ctx context.Context, b Book, s site.Site, id crm.ContactID, g Given,
 		if g.State == contact.ConsentUnsubscribed && refuses(c, sc) {
 			return nil, contact.ErrUnchanged
 		}
-		if !c.Settle(sc, g.State, contact.Mark{Since: g.At.UTC().Truncate(time.Microsecond), Source: p.Source}) {
+		if !c.Settle(sc, g.State, contact.Mark{Since: g.At.UTC().Truncate(time.Microsecond), Source: p.Source, Given: true}) {
 			return nil, contact.ErrUnchanged
 		}
 		p := p
@@ -418,18 +418,19 @@ func Feedback(ctx context.Context, b Book, address string, why contact.Suppressi
 	})
 }
 
-// lastYes is when the person last subscribed to mail that they still take. A report of
-// before that speaks of what they have answered since.
+// lastYes is when the person last said themselves that they want mail that they still take:
+// by a link, or in a way that was recorded with its evidence. A report of before that speaks of
+// what they have answered since. Whoever else put them on a list answered nothing.
 func lastYes(c *contact.Contact) (last time.Time) {
-	scopes := []contact.Scope{allMail}
-	for _, l := range c.Subscriptions {
-		if l.Channel == contact.ByEmail {
-			scopes = append(scopes, contact.Scope{Channel: l.Channel, List: l.List})
+	see := func(st contact.Standing) {
+		if st.State == contact.ConsentSubscribed && (st.Given || st.Source == "link") && st.Since.After(last) {
+			last = st.Since
 		}
 	}
-	for _, sc := range scopes {
-		if st := c.Standing(sc); st.State == contact.ConsentSubscribed && !st.Mark.Since.IsZero() && st.Since.After(last) {
-			last = st.Since
+	see(c.Standing(allMail))
+	for _, l := range c.Subscriptions {
+		if l.Channel == contact.ByEmail {
+			see(l.Standing)
 		}
 	}
 	return last

@@ -3,6 +3,7 @@ package consent_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,10 +55,10 @@ func at(c *contact.Contact, cell string) {
 	all, one := letters[cell[0]], letters[cell[2]]
 	c.Consent, c.ConsentMark = all.State, all.Mark
 	if cell[0] != 'n' {
-		c.ConsentMark.Since, c.ConsentMark.Source = before, "start"
+		c.ConsentMark.Since, c.ConsentMark.Source = before, "link"
 	}
 	if cell[2] != 'n' {
-		one.Since, one.Source = before, "start"
+		one.Since, one.Source = before, "link"
 		c.Subscriptions = []contact.Subscription{{List: list, Channel: contact.ByEmail, Standing: one}}
 	}
 }
@@ -294,6 +295,48 @@ func TestEveryActOnEveryState(t *testing.T) {
 				t.Errorf("the row is\n%s: %s", from, strings.Join(got, " "))
 			}
 		})
+	}
+}
+
+// A report of before somebody's own yes is answered by that, as they have asked for mail since. That
+// a file, a form or the site put them on a list after it answers nothing.
+func TestOnlyTheirOwnYesAnswersAReport(t *testing.T) {
+	w, ctx := open(t), context.Background()
+	for i, tt := range []struct {
+		then string // an act of now, or of an hour ago
+		at   time.Duration
+		want string
+	}{
+		{"a file says yes to the list", -time.Hour, "c/c"},
+		{"a file says yes", -time.Hour, "c/n"},
+		{"a form's box for the list", -time.Hour, "c/c"},
+		{"the site puts them on the list", -time.Hour, "c/c"},
+		{"a member writes subscribed", -time.Hour, "c/n"},
+		{"they confirm the list", -time.Hour, "p/s"},
+		{"they confirm all mail", -time.Hour, "s/n"},
+		{"a new yes to the list is recorded", -2 * time.Hour, "p/s"},
+		{"a new yes is recorded", -2 * time.Hour, "s/n"},
+		{"a new yes is recorded", -time.Minute, "c/n"},
+	} {
+		address := fmt.Sprintf("r%d@b.example", i)
+		c, err := contact.Draft(contact.Patch{Email: contact.Some(address)}, w.site.Policy(), "api", "key_1", before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at(&c, "p/n")
+		if c, _, err = w.book.Create(ctx, c, nil); err != nil {
+			t.Fatal(err)
+		}
+		a := acts[slices.IndexFunc(acts, func(a act) bool { return a.name == tt.then })]
+		if err := a.do(w, c.ID, address); err != nil {
+			t.Fatalf("%s: %v", tt.then, err)
+		}
+		if err := report(contact.SuppressedComplained, now.Add(tt.at))(w, c.ID, address); err != nil {
+			t.Fatal(err)
+		}
+		if c, err = w.book.Get(ctx, c.ID); err != nil || cell(&c) != tt.want {
+			t.Errorf("%s, and a report of %s before: %s, want %s, %v", tt.then, -tt.at, cell(&c), tt.want, err)
+		}
 	}
 }
 

@@ -65,6 +65,7 @@ type Mark struct {
 	Since  time.Time
 	Source string    // see Origin; also "link", "one-click", "provider", "suppression"
 	Asked  time.Time // since when a confirmation by the person is awaited; zero: none is
+	Given  bool      // it was recorded with the evidence of what the person said
 	// Held, of a channel that may be written to, is the refusal of it that one list
 	// alone has lifted: no source raises the channel above it nor adds another
 	// list, and it stands again when no list is left.

@@ -103,6 +103,7 @@ type markFile struct {
 	Since   time.Time `json:"since,omitzero"`
 	Source  string    `json:"source,omitempty"`
 	AskedAt time.Time `json:"asked_at,omitzero"`
+	Given   bool      `json:"recorded,omitempty"`
 
 	Held contact.Consent `json:"held,omitempty"`
 }
@@ -552,7 +553,7 @@ func contactOf(c *contact.Contact, s site.Site) contactFile {
 // list is never null in JSON.
 func list[T any](l []T) []T { return append([]T{}, l...) }
 
-func markOf(m contact.Mark) markFile { return markFile{m.Since, m.Source, m.Asked, m.Held} }
+func markOf(m contact.Mark) markFile { return markFile{m.Since, m.Source, m.Asked, m.Given, m.Held} }
 
 func moneyOf(m order.Money) moneyFile { return moneyFile{m.Minor, m.Currency} }
 
