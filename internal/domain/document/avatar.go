@@ -21,8 +21,8 @@ func CompleteAvatar(ctx context.Context, s Store, b Bucket, site crm.SiteID, id 
 	if f.State != Pending {
 		return f, nil
 	}
-	content, err := f.load(ctx, b, site)
-	if err != nil {
+	f, content, err := f.load(ctx, s, b, site)
+	if err != nil || f.State != Pending {
 		return f, err
 	}
 	pictures, err := Pictures(content)

@@ -157,8 +157,13 @@ func Announce(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.Co
 	if err != nil {
 		return f, transfer.Upload{}, err
 	}
-	up, err := b.PresignPut(ctx, f.Arrival(site), f.Size, UploadFor)
+	up, err := f.Upload(ctx, b, site)
 	return f, up, err
+}
+
+// Upload is how a pending file is sent.
+func (f File) Upload(ctx context.Context, b Bucket, site crm.SiteID) (transfer.Upload, error) {
+	return b.PresignPut(ctx, f.Arrival(site), f.Size, UploadFor)
 }
 
 // Complete looks at an uploaded document: its size, what it is, its hash. One that is
@@ -171,8 +176,8 @@ func Complete(ctx context.Context, s Store, b Bucket, site crm.SiteID, id crm.Co
 	if f.Purpose != ForEntry {
 		return f, crm.Errorf(crm.NotFound, "the contact has no such document")
 	}
-	content, err := f.load(ctx, b, site)
-	if err != nil {
+	f, content, err := f.load(ctx, s, b, site)
+	if err != nil || f.State != Pending {
 		return f, err
 	}
 	kind, err := sniff(f.Name, content)
@@ -209,32 +214,33 @@ func (f File) ready(ctx context.Context, s Store, b Bucket, site crm.SiteID, now
 	return kept, b.Remove(ctx, f.Arrival(site))
 }
 
-// load reads an upload whole; it is of the announced size or is none.
-func (f File) load(ctx context.Context, b Bucket, site crm.SiteID) ([]byte, error) {
-	missing := crm.Errorf(crm.Conflict, "the file has not arrived; send it to the address that the upload got, then call this again")
+// load reads an upload whole; it is of the announced size or is none. A file that another
+// call has completed meanwhile is given as it is now, without what was in it.
+func (f File) load(ctx context.Context, s Store, b Bucket, site crm.SiteID) (File, []byte, error) {
 	size, etag, err := b.Stat(ctx, f.Arrival(site))
+	if err == nil && size != f.Size {
+		return f, nil, crm.Errorf(crm.Conflict, "the file has %d bytes, but %d were announced; announce it again", size, f.Size)
+	}
+	var r io.ReadCloser
+	if err == nil {
+		r, err = b.Read(ctx, f.Arrival(site), etag, 0, size)
+	}
 	if errors.Is(err, transfer.ErrNoFile) {
-		return nil, missing
+		now, err := s.GetFile(ctx, f.Contact, f.ID)
+		if err == nil && now.State == Pending {
+			err = crm.Errorf(crm.Conflict, "the file has not arrived; send it to the address that the upload got, then call this again")
+		}
+		return now, nil, err
 	}
 	if err != nil {
-		return nil, err
-	}
-	if size != f.Size {
-		return nil, crm.Errorf(crm.Conflict, "the file has %d bytes, but %d were announced; announce it again", size, f.Size)
-	}
-	r, err := b.Read(ctx, f.Arrival(site), etag, 0, size)
-	if errors.Is(err, transfer.ErrNoFile) {
-		return nil, missing
-	}
-	if err != nil {
-		return nil, err
+		return f, nil, err
 	}
 	defer r.Close()
 	content := make([]byte, size)
 	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, fmt.Errorf("reading an upload: %w", err)
+		return f, nil, fmt.Errorf("reading an upload: %w", err)
 	}
-	return content, nil
+	return f, content, nil
 }
 
 // cleanName is a name that any system can save a file under, and the type that its

@@ -42,6 +42,9 @@ func (p pail) Stat(_ context.Context, key string) (int64, string, error) {
 }
 
 func (p pail) Read(_ context.Context, key, _ string, _, _ int64) (io.ReadCloser, error) {
+	if _, ok := p[key]; !ok {
+		return nil, transfer.ErrNoFile
+	}
 	return io.NopCloser(bytes.NewReader(p[key])), nil
 }
 
@@ -328,6 +331,100 @@ func TestAPictureOfAContact(t *testing.T) {
 	}
 	s.must(204, s.do("DELETE", at+"/avatar", ""))
 	s.must(404, s.do("GET", at+"/avatar", ""))
+}
+
+// A document or a picture whose announcement was repeated goes to where the first one said,
+// and is completed from there.
+func TestARepeatedAnnouncementLeadsToTheSamePlace(t *testing.T) {
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewNRGBA(image.Rect(0, 0, 30, 40))); err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		content []byte
+		body    string
+	}{
+		"/documents": {[]byte(paper), `{"name":"a.pdf","size":%d}`},
+		"/avatar":    {picture.Bytes(), `{"size":%d}`},
+	} {
+		s := newShop(t)
+		at := s.emma()
+		body := fmt.Sprintf(c.body, len(c.content))
+		first := s.must(201, s.do("POST", at+what, body, "Idempotency-Key", "k1"))
+		w := s.do("POST", at+what, body, "Idempotency-Key", "k1")
+		again := s.must(201, w)
+		if w.Header().Get("Idempotency-Replayed") != "true" || fmt.Sprint(again) != fmt.Sprint(first) {
+			t.Errorf("%s: announced %v, repeated %v", what, first, again)
+		}
+		s.files[strings.TrimPrefix(again["upload"].(map[string]any)["url"].(string), "https://files.example/")] = c.content
+		if what == "/avatar" {
+			s.must(200, s.do("POST", at+"/avatar/complete", fmt.Sprintf(`{"id":%q}`, again["id"])))
+		} else {
+			s.must(200, s.do("POST", at+"/documents/"+again["id"].(string)+"/complete", ""))
+		}
+		for key := range s.files {
+			if strings.HasPrefix(key, "incoming/") {
+				t.Errorf("%s: %s is left", what, key)
+			}
+		}
+	}
+}
+
+// Of two calls of complete at once, the one that comes second to the upload, which
+// the first has taken away, answers as the first.
+func TestTwoCallsOfCompleteAtOnceAnswerTheSame(t *testing.T) {
+	s := newShop(t)
+	at := s.emma()
+	id := crm.ContactID(strings.TrimPrefix(at, "/v1/contacts/"))
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewNRGBA(image.Rect(0, 0, 30, 40))); err != nil {
+		t.Fatal(err)
+	}
+	type complete func(context.Context, document.Store, document.Bucket, crm.SiteID, crm.ContactID, string, time.Time) (document.File, error)
+	for what, run := range map[string]complete{"document": document.Complete, "avatar": document.CompleteAvatar} {
+		for _, late := range []string{"Stat", "Read"} {
+			var doc string
+			if what == "document" {
+				doc = s.upload(at, "a.txt", "hello")
+			} else {
+				f := s.must(201, s.do("POST", at+"/avatar", fmt.Sprintf(`{"size":%d}`, picture.Len())))
+				s.files[strings.TrimPrefix(f["upload"].(map[string]any)["url"].(string), "https://files.example/")] = picture.Bytes()
+				doc = f["id"].(string)
+			}
+			var first document.File
+			b := overtaken{s.files, late, func() {
+				var err error
+				if first, err = run(t.Context(), s.book, s.files, s.id, id, doc, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}}
+			second, err := run(t.Context(), s.book, b, s.id, id, doc, time.Now())
+			if err != nil || second.State != document.Ready || second.SHA256 != first.SHA256 || second.Type != first.Type {
+				t.Errorf("%s, before its %s: %v, then %v, %v", what, late, first, second, err)
+			}
+		}
+	}
+}
+
+// overtaken is a bucket of which something else comes before the call of a name.
+type overtaken struct {
+	pail
+	late  string
+	first func()
+}
+
+func (o overtaken) Stat(ctx context.Context, key string) (int64, string, error) {
+	if o.late == "Stat" {
+		o.first()
+	}
+	return o.pail.Stat(ctx, key)
+}
+
+func (o overtaken) Read(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
+	if o.late == "Read" {
+		o.first()
+	}
+	return o.pail.Read(ctx, key, etag, offset, length)
 }
 
 func TestAMessageGoesOutOnceWithItsEntry(t *testing.T) {

@@ -72,7 +72,7 @@ func addFiles(api huma.API, h contactsAPI) {
 
 type fileUploadJSON struct {
 	Method  string            `json:"method" example:"PUT"`
-	URL     string            `json:"url" doc:"Where to send the file, for 15 minutes" example:"https://bucket.example/documents/…"`
+	URL     string            `json:"url" doc:"Where to send the file, for 15 minutes" example:"https://bucket.example/incoming/…"`
 	Headers map[string]string `json:"headers" doc:"To be sent along as they are"`
 }
 
@@ -119,7 +119,7 @@ func (h contactsAPI) announce(ctx context.Context, c caller, id string, f docume
 	}, func(file string) (document.File, error) {
 		f, err := b.GetFile(ctx, crm.ContactID(id), file)
 		if err == nil && f.State == document.Pending {
-			u, err = h.files.PresignPut(ctx, f.Key(c.site.ID), f.Size, document.UploadFor)
+			u, err = f.Upload(ctx, h.files, c.site.ID)
 		}
 		return f, err
 	})
