@@ -101,3 +101,23 @@ func (b *Book) Left(ctx context.Context, thing, into string, now time.Time) (job
 	}
 	return job, ok, err
 }
+
+// LeaveTo has another job do what a change left to do, in the place of was, which did not
+// do it. Of several that come at once the first decides; the answer is its job.
+func (b *Book) LeaveTo(ctx context.Context, thing, into, was, job string, now time.Time) (string, error) {
+	err := b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: &types.Update{
+		TableName: b.t.name, Key: onceKey(b.site.ID, settingsPrincipal, thing), UpdateExpression: ptr("SET made = :job"),
+		ConditionExpression:       ptr("made = :was AND #hash = :into"),
+		ExpressionAttributeNames:  map[string]string{"#hash": "hash"},
+		ExpressionAttributeValues: item{":job": str(job), ":was": str(was), ":into": str(into)},
+	}})
+	var l *lost
+	if !asLost(err, &l) {
+		return job, err
+	}
+	first, ok, err := b.Left(ctx, thing, into, now)
+	if err == nil && !ok {
+		err = crm.Errorf(crm.Conflict, "it was changed again meanwhile; read it again and repeat your change")
+	}
+	return first, err
+}

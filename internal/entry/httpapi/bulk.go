@@ -249,7 +249,11 @@ func (h contactsAPI) leftover(ctx context.Context, c caller, thing, into string,
 	case err == nil && !j.State.Ended():
 		return j, true, nil
 	case err == nil: // given up or cancelled: there may be more to do
-		if id, err = newJobID("bk_", now); err != nil {
+		next, err := newJobID("bk_", now)
+		if err != nil {
+			return j, false, err
+		}
+		if id, err = b.LeaveTo(ctx, thing, into, id, next, now); err != nil {
 			return j, false, err
 		}
 	case crm.CodeOf(err) != crm.NotFound:

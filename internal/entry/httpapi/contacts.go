@@ -37,6 +37,9 @@ type ContactBook interface {
 	privacy.Book // its Erase is DeleteBy, after which no file brings the person back
 	// Left is the job that a change of the settings left to do within the last day.
 	Left(ctx context.Context, thing, into string, now time.Time) (job string, ok bool, err error)
+	// LeaveTo puts another job in the place of was, which ended without doing it; the answer is
+	// the job that is there, of whoever came first.
+	LeaveTo(ctx context.Context, thing, into, was, job string, now time.Time) (string, error)
 	Orders(ctx context.Context, of []crm.ContactID, limit int, after string) (orders []order.Order, next string, err error)
 	Submissions(ctx context.Context, form string, limit int) ([]timeline.Activity, error)
 }

@@ -354,8 +354,14 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 	log := h.setting(ctx, c, in.ID, "tag")
 	if next.Name == old.Name {
 		next, err = b.ChangeTag(ctx, old.Name, func(k *tag.Tag) error {
+			if k.Version == 0 && old.Version > 0 {
+				return crm.Errorf(crm.NotFound, "the tag was removed meanwhile")
+			}
+			if err := check(*k); err != nil {
+				return err
+			}
 			k.Colour = next.Colour
-			return check(old)
+			return nil
 		}, log)
 		if err != nil {
 			return nil, err
@@ -378,19 +384,35 @@ func (h contactsAPI) changeTag(ctx context.Context, c caller, in *changeTagInput
 }
 
 // renamedBefore takes up a renaming that a request which said the same began before;
-// nil if there is nothing left of one.
+// nil if there is nothing left of one. There is something left only while the site has
+// the tag as that renaming left it: gone, or there in the letters that are asked for. Else
+// it was changed since, and this is a change of its own.
 func (h contactsAPI) renamedBefore(ctx context.Context, c caller, in *changeTagInput) (*tagAnswer, error) {
-	next := tag.Tag{Name: in.Body.Name.given.value}
+	next := tag.Tag{Name: in.Body.Name.given.value, Colour: in.Body.Colour.value}
 	var faults crm.Faults
 	if next.Check(&faults); faults != nil {
 		return nil, nil // the tag is looked for first
 	}
-	j, ok, err := h.leftover(ctx, c, "tag "+in.ID, next.Name, h.renaming(ctx, c, in.ID, next.Name))
-	if err != nil || !ok {
+	b := h.open(c.site)
+	t, err := b.Tag(ctx, tag.ID(c.site.Secret, next.Name))
+	if crm.CodeOf(err) == crm.NotFound {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	t, err := h.open(c.site).Tag(ctx, tag.ID(c.site.Secret, next.Name))
-	if err != nil {
+	if in.Body.Colour.set && t.Colour != next.Colour {
+		return nil, nil
+	}
+	if tag.ID(c.site.Secret, t.Name) == in.ID {
+		if t.Name != next.Name {
+			return nil, nil
+		}
+	} else if _, err := b.Tag(ctx, in.ID); crm.CodeOf(err) != crm.NotFound {
+		return nil, err
+	}
+	j, ok, err := h.leftover(ctx, c, "tag "+in.ID, next.Name, h.renaming(ctx, c, in.ID, next.Name))
+	if err != nil || !ok {
 		return nil, err
 	}
 	return h.tagAnswer(c, t, http.StatusAccepted).with(j), nil

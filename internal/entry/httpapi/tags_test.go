@@ -1,12 +1,17 @@
 package httpapi_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
 	"clientele/internal/domain/site"
+	"clientele/internal/domain/tag"
+	"clientele/internal/entry/httpapi"
 	"clientele/internal/test/dynamotest"
 )
 
@@ -96,6 +101,97 @@ func TestTagsOfAContactAreChangedWithoutTouchingTheOthers(t *testing.T) {
 	}
 	s.must(422, s.do("POST", at+"/tags", `{"add":[" "]}`))
 	s.must(404, s.do("POST", "/v1/contacts/ct_00000000000000000000000000/tags", `{"add":["x"]}`))
+}
+
+// A tag that has its name again is changed at its version alone, whatever a renaming of
+// before left to do.
+func TestATagThatIsNamedBackIsChangedAtItsVersion(t *testing.T) {
+	s := newShop(t)
+	a := "/v1/tags/" + s.must(201, s.do("POST", "/v1/tags", `{"name":"A","colour":"#2c7a7b"}`))["id"].(string)
+	who := s.person(`{"email":"a@b.example","tags":["A"]}`)
+	out := s.must(202, s.do("PATCH", a, `{"name":"B"}`, "If-Match", "*"))
+	b := "/v1/tags/" + out["id"].(string)
+	s.must(200, s.do("POST", "/v1/bulk/"+out["job"].(string)+"/cancel", ""))
+	s.must(202, s.do("PATCH", b, `{"name":"A","colour":"#2c7a7b"}`, "If-Match", "*"))
+	s.drain()
+	jobs := len(s.must(200, s.do("GET", "/v1/bulk", ""))["bulk"].([]any))
+	s.must(412, s.do("PATCH", a, `{"name":"B"}`, "If-Match", `"99"`))
+	s.drain()
+	if c := s.must(200, s.do("GET", who, "")); fmt.Sprint(c["tags"]) != "[A]" {
+		t.Errorf("the contact has %v", c["tags"])
+	}
+	s.hasUses("[A #2c7a7b 1]")
+	if now := len(s.must(200, s.do("GET", "/v1/bulk", ""))["bulk"].([]any)); now != jobs {
+		t.Errorf("a change that was refused started %d jobs", now-jobs)
+	}
+	// At its version it is renamed as ever.
+	s.must(202, s.do("PATCH", a, `{"name":"B"}`, "If-Match", s.do("GET", a, "").Header().Get("ETag")))
+	s.drain()
+	s.hasUses("[B 1]")
+}
+
+// What a job that was cancelled left to do is taken up by one other job, however often it is asked for.
+func TestACancelledRenamingIsTakenUpByOneJob(t *testing.T) {
+	for name, c := range map[string]struct{ method, body, want string }{
+		"another name":    {"PATCH", `{"name":"Regular"}`, "[Regular]"},
+		"other letters":   {"PATCH", `{"name":"vip"}`, "[vip]"},
+		"removed at last": {"DELETE", "", "[]"},
+	} {
+		s := newShop(t)
+		at := "/v1/tags/" + s.must(201, s.do("POST", "/v1/tags", `{"name":"VIP"}`))["id"].(string)
+		who := s.person(`{"email":"a@b.example","tags":["VIP"]}`)
+		first := s.must(202, s.do(c.method, at, c.body, "If-Match", `"1"`))["job"].(string)
+		s.must(200, s.do("POST", "/v1/bulk/"+first+"/cancel", ""))
+		second := s.must(202, s.do(c.method, at, c.body, "If-Match", `"1"`))["job"].(string)
+		third := s.must(202, s.do(c.method, at, c.body, "If-Match", `"1"`))["job"].(string)
+		if second == first || third != second {
+			t.Errorf("%s: the jobs are %s, %s, %s", name, first, second, third)
+		}
+		if n := len(s.must(200, s.do("GET", "/v1/bulk", ""))["bulk"].([]any)); n != 2 {
+			t.Errorf("%s: %d jobs", name, n)
+		}
+		s.drain()
+		if c2 := s.must(200, s.do("GET", who, "")); fmt.Sprint(c2["tags"]) != c.want {
+			t.Errorf("%s: the contact has %v, want %s", name, c2["tags"], c.want)
+		}
+	}
+}
+
+// outpaced is a book in which somebody changes a tag right before one is stored.
+type outpaced struct {
+	httpapi.ContactBook
+	first *func()
+}
+
+func (o outpaced) ChangeTag(ctx context.Context, name string, rule func(*tag.Tag) error, log ...audit.Entry) (tag.Tag, error) {
+	if f := *o.first; f != nil {
+		*o.first = nil
+		f()
+	}
+	return o.ContactBook.ChangeTag(ctx, name, rule, log...)
+}
+
+func TestAColourThatSomebodyGaveMeanwhileStays(t *testing.T) {
+	s := newShop(t)
+	var first func()
+	s.api = httpapi.Contacts(s.table, func(x site.Site) httpapi.ContactBook { return outpaced{s.table.Book(x), &first} }, s.jobs, s.files, time.Now, "")
+	at := "/v1/tags/" + s.must(201, s.do("POST", "/v1/tags", `{"name":"VIP"}`))["id"].(string)
+	first = func() { s.must(200, s.do("PATCH", at, `{"colour":"#111111"}`, "If-Match", `"1"`)) }
+	s.must(412, s.do("PATCH", at, `{"colour":"#222222"}`, "If-Match", `"1"`))
+	if now := s.must(200, s.do("GET", at, "")); now["colour"] != "#111111" || now["version"] != 2.0 {
+		t.Errorf("the tag is %v", now)
+	}
+	// One that is removed meanwhile stays so, whatever version is meant.
+	for _, version := range []string{`"2"`, "*"} {
+		first = func() { s.must(202, s.do("DELETE", at, "", "If-Match", "*")) }
+		if w := s.do("PATCH", at, `{"colour":"#333333"}`, "If-Match", version); w.Code != 412 && w.Code != 404 {
+			t.Errorf("answer %d: %s", w.Code, w.Body)
+		}
+		s.drain()
+		s.hasUses("[]")
+		s.must(201, s.do("POST", "/v1/tags", `{"name":"VIP","colour":"#111111"}`))
+		s.must(200, s.do("PATCH", at, `{"colour":"#444444"}`, "If-Match", "*"))
+	}
 }
 
 // Writers side by side each add their own tag, and none is lost.
