@@ -106,6 +106,8 @@ type markRecord struct {
 	Asked  int64           `json:"a,omitempty"`
 	Given  bool            `json:"g,omitempty"`
 	Held   contact.Consent `json:"he,omitempty"`
+
+	HeldSince int64 `json:"hs,omitempty"`
 }
 
 type standingRecord struct {
@@ -120,11 +122,11 @@ type subscriptionRecord struct {
 }
 
 func markOf(m contact.Mark) markRecord {
-	return markRecord{micros(m.Since), m.Source, micros(m.Asked), m.Given, m.Held}
+	return markRecord{micros(m.Since), m.Source, micros(m.Asked), m.Given, m.Held, micros(m.HeldSince)}
 }
 
 func (m markRecord) mark() contact.Mark {
-	return contact.Mark{Since: fromMicros(m.Since), Source: m.Source, Asked: fromMicros(m.Asked), Given: m.Given, Held: m.Held}
+	return contact.Mark{Since: fromMicros(m.Since), Source: m.Source, Asked: fromMicros(m.Asked), Given: m.Given, Held: m.Held, HeldSince: fromMicros(m.HeldSince)}
 }
 
 // packConsents and unpackConsents keep where the person stands with channels and lists.

@@ -340,6 +340,48 @@ func TestOnlyTheirOwnYesAnswersAReport(t *testing.T) {
 	}
 }
 
+// Whoever sends a form cannot make a refusal younger than it is: what the person was asked
+// before, and what they said on paper, still counts.
+func TestAFormDoesNotMoveTheDateOfARefusal(t *testing.T) {
+	w, ctx := open(t), context.Background()
+	asked := now.Add(-4 * time.Hour)
+	for i, how := range []string{"link", "paper"} {
+		address := fmt.Sprintf("f%d@b.example", i)
+		c, err := contact.Draft(contact.Patch{Email: contact.Some(address)}, w.site.Policy(), "api", "key_1", before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Settle(email, unsubscribed, contact.Mark{Since: before.Add(-240 * time.Hour), Source: "link"})
+		c.Settle(news, subscribed, contact.Mark{Since: before, Source: "link"})
+		c.AskedAt = asked // so no second mail goes out
+		if c, _, err = w.book.Create(ctx, c, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.wish(w.site, address); err != nil {
+			t.Fatal(err)
+		}
+		if c, err = w.book.Get(ctx, c.ID); err != nil || cell(&c) != "q/s" || len(c.Awaited()) != 1 {
+			t.Fatalf("%s, awaits %v, %v", cell(&c), c.Awaited(), err)
+		}
+		if what, since := c.Refused(email); what != unsubscribed || !since.Equal(before.Add(-240*time.Hour)) {
+			t.Errorf("%s since %s", what, since)
+		}
+		switch how {
+		case "link":
+			token := consent.Token{Purpose: consent.ToConfirm, Address: crm.EmailIdentity(address).Slot(w.site.Secret), At: asked}
+			_, err = consent.Act(ctx, w.book, w.site, token, "link", "nl", "192.0.2.0/24", now.Add(time.Minute))
+		case "paper":
+			err = record("", subscribed, now.Add(-time.Hour))(w, c.ID, address)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", how, err)
+		}
+		if c, err = w.book.Get(ctx, c.ID); err != nil || cell(&c) != "s/s" {
+			t.Errorf("%s: %s, %v", how, cell(&c), err)
+		}
+	}
+}
+
 // starts are all ways in which somebody can stand.
 func starts() (out []string) {
 	for _, all := range "npsbuchkqr" {

@@ -69,7 +69,16 @@ type Mark struct {
 	// Held, of a channel that may be written to, is the refusal of it that one list
 	// alone has lifted: no source raises the channel above it nor adds another
 	// list, and it stands again when no list is left.
-	Held Consent
+	Held      Consent
+	HeldSince time.Time // since when that is refused; zero, of an older record: Since
+}
+
+// refusal is the mark of what is held.
+func (m Mark) refusal() Mark {
+	if m.HeldSince.IsZero() {
+		m.HeldSince = m.Since
+	}
+	return Mark{Since: m.HeldSince, Source: m.Source}
 }
 
 // Standing is a consent with its mark.
@@ -197,7 +206,7 @@ func (c *Contact) Refused(s Scope) (refusal Consent, since time.Time) {
 	add(st.State, st.Since)
 	add(whole.State, whole.Since)
 	if s.List == "" || st.State != ConsentSubscribed {
-		add(whole.Held, whole.Since)
+		add(whole.Held, whole.refusal().Since)
 	}
 	return refusal, since
 }
@@ -246,17 +255,17 @@ func (c *Contact) Settle(s Scope, to Consent, m Mark) (changed bool) {
 	}
 	set(s, to, m)
 	whole := Scope{Channel: s.Channel}
-	switch was := c.Standing(whole).State; {
+	switch was := c.Standing(whole); {
 	case s.List == "" && to.Blocks():
 		for _, l := range slices.Clone(c.Subscriptions) {
 			if l.Channel == s.Channel && l.State.rank() < to.rank() {
 				set(Scope{l.Channel, l.List}, to, m)
 			}
 		}
-	case s.List != "" && to == ConsentSubscribed && was.Blocks():
-		lift := m
-		if was != ConsentBounced {
-			lift.Held = was
+	case s.List != "" && to == ConsentSubscribed && was.State.Blocks():
+		lift := Mark{Since: m.Since, Source: m.Source}
+		if was.State != ConsentBounced {
+			lift.Held, lift.HeldSince = was.State, was.Since
 		}
 		set(whole, ConsentNever, lift)
 	}
@@ -266,12 +275,16 @@ func (c *Contact) Settle(s Scope, to Consent, m Mark) (changed bool) {
 // release lets a refusal stand again that was lifted for lists, once none is left.
 func (c *Contact) release(ch Channel, m Mark) bool {
 	whole := Scope{Channel: ch}
-	held := c.Standing(whole).Held
-	if held == "" || slices.ContainsFunc(c.Subscriptions, func(l Subscription) bool { return l.Channel == ch && l.State == ConsentSubscribed }) {
+	was := c.Standing(whole)
+	if was.Held == "" || slices.ContainsFunc(c.Subscriptions, func(l Subscription) bool { return l.Channel == ch && l.State == ConsentSubscribed }) {
 		return false
 	}
+	m = Mark{Since: m.Since, Source: m.Source}
+	if since := was.refusal().Since; since.After(m.Since) { // a list was left, on paper, before that
+		m.Since = since
+	}
 	c.stand(whole, Standing{ConsentNever, Mark{}})
-	return c.hear(whole, held, Mark{Since: m.Since, Source: m.Source})
+	return c.hear(whole, was.Held, m)
 }
 
 // hold takes over from another contact a refusal that lists alone have lifted: of
@@ -283,23 +296,27 @@ func (c *Contact) hold(ch Channel, other *Contact) (changed bool) {
 		return false
 	}
 	if mine.State.Blocks() {
-		return c.hear(whole, theirs.Held, Mark{Since: theirs.Since, Source: theirs.Source})
+		return c.hear(whole, theirs.Held, theirs.refusal())
 	}
-	if held := Strictest(mine.Held, theirs.Held); held != mine.Held {
-		if mine.Held == "" {
-			mine = theirs
-		}
-		mine.Held, changed = held, true
+	was := mine
+	if mine.Held == "" {
+		mine = theirs
+	}
+	if since := theirs.refusal().Since; since.After(mine.refusal().Since) {
+		mine.HeldSince = since
+	}
+	if mine.Held = Strictest(mine.Held, theirs.Held); mine != was {
 		c.stand(whole, mine)
+		changed = true
 	}
 	for _, l := range slices.Clone(c.Subscriptions) {
 		s := Scope{l.Channel, l.List}
 		if l.Channel == ch && l.State.rank() < theirs.Held.rank() && other.Standing(s).State != ConsentSubscribed {
-			c.stand(s, Standing{theirs.Held, Mark{Since: theirs.Since, Source: theirs.Source}})
+			c.stand(s, Standing{theirs.Held, theirs.refusal()})
 			changed = true
 		}
 	}
-	return c.release(ch, theirs.Mark) || changed
+	return c.release(ch, theirs.refusal()) || changed
 }
 
 // Unknown are the lists of the contact that a site does not have.
@@ -342,6 +359,9 @@ func (c *Contact) AskToConfirm(s Scope, now time.Time, source string) (mail, cha
 	}
 	if st.Asked.IsZero() || mail {
 		if st.State.rank() < ConsentPending.rank() {
+			if st.Held != "" { // asking makes no refusal younger
+				st.HeldSince = st.refusal().Since
+			}
 			st.State, st.Since, st.Source = ConsentPending, now, source
 			if refusal != "" && s.List != "" {
 				st.State, st.Since = refusal, since

@@ -105,7 +105,7 @@ func TestConsentsOfManyEndTheSameInAnyOrder(t *testing.T) {
 	}
 }
 
-// Who joined by one of them alone has
+// Who has left the last of the lists that lifted a refusal, or whose site deleted it, has
 // refused all again.
 func TestARefusalStandsAgainWithoutTheList(t *testing.T) {
 	var c Contact
@@ -119,6 +119,52 @@ func TestARefusalStandsAgainWithoutTheList(t *testing.T) {
 	c.Forget(c.Unknown(Policy{}), now.Add(time.Hour))
 	if got := sayConsents(&c); got != `unsubscribed (held ""), a never, b never` {
 		t.Error(got)
+	}
+}
+
+// What is held is as old as the refusal, whatever is said of its channel meanwhile, and of two
+// the younger stands. A record of before that was kept has the moment at which it was lifted.
+func TestWhatIsHeldIsAsOldAsTheRefusal(t *testing.T) {
+	all, list := Scope{Channel: ByEmail}, Scope{ByEmail, "a"}
+	held := func(at time.Time) Contact {
+		c := Contact{Email: "a@b.example"}
+		c.Settle(all, ConsentUnsubscribed, Mark{Since: at, Source: "link"})
+		c.Settle(list, ConsentSubscribed, Mark{Since: at.Add(24 * time.Hour), Source: "link"})
+		return c
+	}
+	since := func(c *Contact) time.Time {
+		_, at := c.Refused(all)
+		return at
+	}
+	old := now.Add(-240 * time.Hour)
+	c := held(old)
+	if got := since(&c); !got.Equal(old) {
+		t.Errorf("lifted by a list: refused since %s", got)
+	}
+	c.AskToConfirm(all, now, "form:f")
+	if got := since(&c); !got.Equal(old) {
+		t.Errorf("asked: refused since %s", got)
+	}
+	for _, pair := range [][2]Contact{{held(old), held(old.Add(time.Hour))}, {held(old.Add(time.Hour)), held(old)}} {
+		pair[0].JoinConsents(&pair[1])
+		if got := since(&pair[0]); !got.Equal(old.Add(time.Hour)) {
+			t.Errorf("merged: refused since %s", got)
+		}
+	}
+	c.Settle(list, ConsentUnsubscribed, Mark{Since: old.Add(-time.Hour), Source: "member"})
+	if got := since(&c); !got.Equal(old) {
+		t.Errorf("a no of before, on paper: refused since %s", got)
+	}
+	left := Contact{Consent: ConsentBounced, ConsentMark: Mark{Since: now}}
+	c = held(old)
+	left.JoinConsents(&c)
+	if got := left.Standing(all); got.State != ConsentUnsubscribed || !got.Since.Equal(old) {
+		t.Errorf("merged into who takes no mail: %+v", got)
+	}
+	before := Contact{Email: "a@b.example", Consent: ConsentNever, ConsentMark: Mark{Since: old, Source: "link", Held: ConsentUnsubscribed}}
+	before.AskToConfirm(all, now, "form:f")
+	if got := since(&before); !got.Equal(old) {
+		t.Errorf("a record of before: refused since %s", got)
 	}
 }
 

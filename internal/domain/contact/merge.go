@@ -436,8 +436,8 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 			}
 		}
 		for _, ch := range ConsentChannels { // and one that a list alone has lifted again
-			was, _ := after.Refused(Scope{Channel: ch})
-			if is, _ := primary.Refused(Scope{Channel: ch}); Strictest(was, is) != was {
+			was, then := after.Refused(Scope{Channel: ch})
+			if is, since := primary.Refused(Scope{Channel: ch}); Strictest(was, is) != was || since.After(then) {
 				o.hold(ch, &primary)
 			}
 		}

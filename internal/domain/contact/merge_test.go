@@ -190,6 +190,13 @@ func TestUndoKeepsRefusalsSince(t *testing.T) {
 				c.Settle(all, ConsentUnsubscribed, Mark{Since: at, Source: "link"})
 				c.Settle(listA, ConsentSubscribed, Mark{Since: at.Add(time.Hour), Source: "link"})
 			}, `never (held "unsubscribed"), a subscribed, b unsubscribed`, `never (held "unsubscribed"), a subscribed, b unsubscribed`},
+		{"all mail again, after one had refused it before", joined, yes, func(c *Contact, at time.Time) {
+			c.Settle(all, ConsentUnsubscribed, Mark{Since: at, Source: "link"})
+			c.Settle(listA, ConsentSubscribed, Mark{Since: at.Add(time.Hour), Source: "link"})
+		}, `never (held "unsubscribed"), a subscribed, b never`, `unsubscribed (held ""), a never, b never`},
+		{"a box of a form for all mail, and one had refused before", joined, yes, func(c *Contact, at time.Time) {
+			c.AskToConfirm(all, at, "form:f")
+		}, `pending (held "unsubscribed"), a subscribed, b never`, `subscribed (held ""), a never, b never`},
 		{"nothing, and one had refused before", joined, yes, nil, `never (held "unsubscribed"), a subscribed, b never`, `subscribed (held ""), a never, b never`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -207,6 +214,9 @@ func TestUndoKeepsRefusalsSince(t *testing.T) {
 			}
 			if got := sayConsents(&back); got != tt.wantA {
 				t.Errorf("the primary is %s, want %s", got, tt.wantA)
+			}
+			if _, at := others[0].Refused(all); tt.since != nil && !at.IsZero() && !at.Equal(now.Add(time.Hour)) {
+				t.Errorf("the other has refused since %s", at)
 			}
 			if got := sayConsents(&others[0]); got != tt.wantB {
 				t.Errorf("the other is %s, want %s", got, tt.wantB)

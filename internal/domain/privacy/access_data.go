@@ -105,7 +105,8 @@ type markFile struct {
 	AskedAt time.Time `json:"asked_at,omitzero"`
 	Given   bool      `json:"recorded,omitempty"`
 
-	Held contact.Consent `json:"held,omitempty"`
+	Held      contact.Consent `json:"held,omitempty"`
+	HeldSince time.Time       `json:"held_since,omitzero"`
 }
 
 type standingFile struct {
@@ -553,7 +554,9 @@ func contactOf(c *contact.Contact, s site.Site) contactFile {
 // list is never null in JSON.
 func list[T any](l []T) []T { return append([]T{}, l...) }
 
-func markOf(m contact.Mark) markFile { return markFile{m.Since, m.Source, m.Asked, m.Given, m.Held} }
+func markOf(m contact.Mark) markFile {
+	return markFile{m.Since, m.Source, m.Asked, m.Given, m.Held, m.HeldSince}
+}
 
 func moneyOf(m order.Money) moneyFile { return moneyFile{m.Minor, m.Currency} }
 

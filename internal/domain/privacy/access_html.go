@@ -238,7 +238,7 @@ var accessWords = map[string][2]string{
 	"channels": {"Andere kanalen", "Other channels"}, "subscriptions": {"Nieuwsbrieven", "Newsletters"}, "list": {"Lijst", "List"},
 	"list_name": {"Naam van de lijst", "Name of the list"}, "channel": {"Kanaal", "Channel"}, "since": {"Sinds", "Since"}, "source": {"Bron", "Source"},
 	"asked_at": {"Bevestiging gevraagd op", "Asked to confirm at"}, "recorded": {"Vastgelegd met bewijs", "Recorded with its evidence"},
-	"held": {"Geen andere mail dan van de lijsten, want", "No mail but of the lists, as"}, "orders_count": {"Aantal bestellingen", "Number of orders"}, "revenue": {"Omzet", "Revenue"},
+	"held": {"Geen andere mail dan van de lijsten, want", "No mail but of the lists, as"}, "held_since": {"Dat is zo sinds", "That is so since"}, "orders_count": {"Aantal bestellingen", "Number of orders"}, "revenue": {"Omzet", "Revenue"},
 	"total": {"Totaal", "Total"}, "first_order_at": {"Eerste bestelling", "First order"}, "last_order_at": {"Laatste bestelling", "Last order"},
 	"open_requests": {"Open verzoeken", "Open requests"}, "origin": {"Herkomst", "Origin"}, "campaign": {"Campagne", "Campaign"},
 	"referrer": {"Vorige pagina", "Page before"}, "landing_page": {"Eerste pagina", "First page"}, "device": {"Apparaat", "Device"}, "medium": {"Medium", "Medium"},

@@ -261,10 +261,12 @@ type StandingJSON struct {
 	Source  string          `json:"source,omitempty" doc:"What said so: form:<id>, import:<job>, api, member, link, one-click, provider …" example:"link"`
 	AskedAt *time.Time      `json:"asked_at,omitempty" doc:"Since when a confirmation by the person is awaited"`
 	Held    contact.Consent `json:"held,omitempty" doc:"Of a channel: the refusal that a list alone has lifted. All other mail stays refused, and it stands again when no list is left"`
+
+	HeldSince *time.Time `json:"held_since,omitempty" doc:"Since when they have refused what is held. A consent that they gave later can be recorded"`
 }
 
 func standing(s contact.Standing) StandingJSON {
-	return StandingJSON{s.State, when(s.Since), s.Source, when(s.Asked), s.Held}
+	return StandingJSON{s.State, when(s.Since), s.Source, when(s.Asked), s.Held, when(s.HeldSince)}
 }
 
 type subscriptionJSON struct {
