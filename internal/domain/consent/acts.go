@@ -66,7 +66,7 @@ func Asked(s site.Site, before, after *contact.Contact, f contact.Facts, p conta
 		}
 		mailed, asked := after.AskToConfirm(sc, now, p.Source)
 		send = send || mailed
-		if was, st := before.Standing(sc), after.Standing(sc); asked && was.State == st.State { // no change that would prove it
+		if was, st := before.Standing(sc), after.Standing(sc); asked && was.State == st.State && was.Held == st.Held { // no change that would prove it
 			row := worded(s, p, sc, p.Language)
 			row.Note = "asked for; it waits for the person to confirm"
 			acts = append(acts, row.Entry(contact.ConsentChange{Scope: sc, From: was, To: st}))
@@ -180,11 +180,7 @@ func refuses(c *contact.Contact, sc contact.Scope) bool {
 
 func rows(s site.Site, p contact.Proof, before, after *contact.Contact) (acts []timeline.Activity) {
 	for _, ch := range contact.ConsentChanges(before, after) {
-		row := worded(s, p, ch.Scope, p.Language)
-		if ch.To.Held != "" {
-			row.Note = strings.TrimSpace(row.Note + "\nlifted for a list alone; all other mail stays refused")
-		}
-		acts = append(acts, row.Entry(ch))
+		acts = append(acts, worded(s, p, ch.Scope, p.Language).Entry(ch))
 	}
 	return acts
 }
@@ -505,7 +501,7 @@ func History(c *contact.Contact, rows []timeline.Activity) []timeline.Activity {
 			r, ok := first[string(sc.Channel)+"/"+sc.List]
 			st := c.Standing(sc)
 			if ok {
-				st = contact.Standing{State: contact.Consent(r.Value("from")), Mark: contact.Mark{Source: r.Value("from_source")}}
+				st = contact.Standing{State: contact.Consent(r.Value("from")), Mark: contact.Mark{Source: r.Value("from_source"), Held: contact.Consent(r.Value("from_held"))}}
 				st.Since, _ = time.Parse(time.RFC3339, r.Value("from_since"))
 			}
 			if st.State != contact.ConsentNever && st.State != "" {

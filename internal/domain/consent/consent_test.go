@@ -434,22 +434,26 @@ func (w *world) try(t *testing.T, a act, from, address string) string {
 			t.Errorf("%s lifts a refusal", where)
 		}
 		// The rows lead from how it was to how it is, one after the other.
-		state := old.Standing(s).State
+		stands := func(st contact.Standing) string { return fmt.Sprintf("%s, held %q", st.State, st.Held) }
+		state := stands(old.Standing(s))
 		for _, r := range rows {
 			if r.At.Before(now) || r.Ref != s.List {
 				continue
 			}
 			asked := strings.Contains(r.Value("note"), "asked for")
-			if from, to := r.Value("from"), r.Value("to"); from != string(state) || from == to && (!asked || to == "never") {
+			said := func(state, held string) string {
+				return stands(contact.Standing{State: contact.Consent(r.Value(state)), Mark: contact.Mark{Held: contact.Consent(r.Value(held))}})
+			}
+			if from, to := said("from", "from_held"), said("to", "held"); from != state || from == to && (!asked || r.Value("to") == "never") {
 				t.Errorf("%s has a row from %s to %s where it was %s", where, from, to, state)
 			} else {
-				state = contact.Consent(to)
+				state = to
 			}
 			if how := r.Value("how"); how != a.how && (!a.lift || how != "form") || r.Value("since") == "" || r.Value("address") != address {
 				t.Errorf("%s has the evidence %v", where, r.Values)
 			}
 		}
-		if state != c.Standing(s).State {
+		if state != stands(c.Standing(s)) {
 			t.Errorf("%s: the evidence ends with %s for %q", where, state, s.List)
 		}
 	}

@@ -548,7 +548,7 @@ func ConsentChanges(old, next *Contact) []ConsentChange {
 		scopes = append(scopes, Scope{s.Channel, s.List})
 	}
 	for _, s := range scopes {
-		if from, to := old.Standing(s), next.Standing(s); from.State != to.State {
+		if from, to := old.Standing(s), next.Standing(s); from.State != to.State || from.Held != to.Held {
 			out = append(out, ConsentChange{s, from, to})
 		}
 	}
@@ -568,6 +568,8 @@ func (p Proof) Entry(ch ConsentChange) timeline.Activity {
 	add("list", ch.List)
 	add("from", string(ch.From.State))
 	add("to", string(ch.To.State))
+	add("from_held", string(ch.From.Held))
+	add("held", string(ch.To.Held))
 	if !ch.From.Since.IsZero() {
 		add("from_since", ch.From.Since.Format(time.RFC3339))
 	}
@@ -721,7 +723,7 @@ func UnpackProofs(a timeline.Activity) (rows []timeline.Activity) {
 }
 
 func proves(a timeline.Activity, ch ConsentChange) bool {
-	return a.Kind == timeline.Consent && a.Ref == ch.List && a.Value("channel") == string(ch.Channel) && a.Value("to") == string(ch.To.State)
+	return a.Kind == timeline.Consent && a.Ref == ch.List && a.Value("channel") == string(ch.Channel) && a.Value("to") == string(ch.To.State) && a.Value("held") == string(ch.To.Held)
 }
 
 // howOf reads how a consent came from its source.

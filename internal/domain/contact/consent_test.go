@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"clientele/internal/domain/timeline"
 )
 
 // standings are all ways in which somebody can stand with e-mail and with two lists, as far as
@@ -165,6 +167,33 @@ func TestWhatIsHeldIsAsOldAsTheRefusal(t *testing.T) {
 	before.AskToConfirm(all, now, "form:f")
 	if got := since(&before); !got.Equal(old) {
 		t.Errorf("a record of before: refused since %s", got)
+	}
+}
+
+// A refusal of all mail but a list leaves evidence wherever it goes, also where the channel's
+// state stays as it was.
+func TestWhatIsHeldLeavesEvidence(t *testing.T) {
+	all := Scope{Channel: ByEmail}
+	var was, other Contact
+	other.Settle(all, ConsentUnsubscribed, Mark{Since: now, Source: "link"})
+	other.Settle(Scope{ByEmail, "a"}, ConsentSubscribed, Mark{Since: now, Source: "link"})
+	is := was.Clone()
+	is.JoinConsents(&other)
+	said := func(rows []timeline.Activity) (out []string) {
+		for _, r := range rows {
+			out = append(out, fmt.Sprintf("%s: %s %s, %s %s", r.Ref, r.Value("from"), r.Value("from_held"), r.Value("to"), r.Value("held")))
+		}
+		return out
+	}
+	if got := said(WithProof(&was, &is, nil)); !slices.Equal(got, []string{": never , never unsubscribed", "a: never , subscribed "}) {
+		t.Errorf("merged: %q", got)
+	}
+	if got := said(Proof{At: now}.Rows(&is, &was)); !slices.Equal(got, []string{": never unsubscribed, never ", "a: subscribed , never "}) {
+		t.Errorf("undone: %q", got)
+	}
+	row := Proof{At: now}.Entry(ConsentChange{Scope: all, From: Standing{State: ConsentUnsubscribed}, To: Standing{State: ConsentNever}})
+	if got := WithProof(&was, &is, []timeline.Activity{row}); len(got) != 3 {
+		t.Errorf("a row that tells of no refusal stands for one that does: %q", said(got))
 	}
 }
 

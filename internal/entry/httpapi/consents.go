@@ -292,6 +292,7 @@ type evidenceJSON struct {
 	List        string          `json:"list,omitempty" example:"list_7h2k9q4m1x8w"`
 	From        contact.Consent `json:"from" example:"pending"`
 	To          contact.Consent `json:"to" example:"subscribed"`
+	Held        contact.Consent `json:"held,omitempty" doc:"Of a channel: the refusal that a list alone has lifted; all other mail stayed refused"`
 	Since       string          `json:"since,omitempty" doc:"When it was given"`
 	How         string          `json:"how" doc:"form, order, import, api, member, link, one-click, provider, suppression, merge, unmerge or list (the last one was deleted)" example:"link"`
 	Source      string          `json:"source,omitempty" example:"form:demo-contact"`
@@ -308,7 +309,7 @@ type evidenceJSON struct {
 
 func evidence(a timeline.Activity) evidenceJSON {
 	return evidenceJSON{ID: a.ID, At: a.At, Channel: contact.Channel(a.Value("channel")), List: a.Value("list"),
-		From: contact.Consent(a.Value("from")), To: contact.Consent(a.Value("to")), Since: a.Value("since"), How: a.Value("how"),
+		From: contact.Consent(a.Value("from")), To: contact.Consent(a.Value("to")), Held: contact.Consent(a.Value("held")), Since: a.Value("since"), How: a.Value("how"),
 		Source: a.Source, By: a.By, Address: a.Value("address"), Page: a.Value("page"), Text: a.Value("text"), TextVersion: consent.Version(a),
 		TextSHA256: a.Value("text_sha256"), Language: a.Value("language"), Network: a.Value("network"), Note: a.Value("note")}
 }
