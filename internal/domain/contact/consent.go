@@ -358,22 +358,36 @@ func (c *Contact) AskToConfirm(s Scope, now time.Time, source string) (mail, cha
 		return false, false
 	}
 	if st.Asked.IsZero() || mail {
-		if st.State.rank() < ConsentPending.rank() {
-			if st.Held != "" { // asking makes no refusal younger
-				st.HeldSince = st.refusal().Since
-			}
-			st.State, st.Since, st.Source = ConsentPending, now, source
-			if refusal != "" && s.List != "" {
-				st.State, st.Since = refusal, since
-			}
-		}
-		st.Asked, changed = now, true
-		c.stand(s, st)
+		c.await(s, Mark{Since: now, Source: source, Asked: now})
+		changed = true
 	}
 	if mail {
 		c.AskedAt, changed = now, true
 	}
 	return mail, changed
+}
+
+// await notes that the person is to confirm a scope.
+func (c *Contact) await(s Scope, m Mark) {
+	st := c.Standing(s)
+	if st.State.rank() < ConsentPending.rank() {
+		if st.Held != "" { // asking makes no refusal younger
+			st.HeldSince = st.refusal().Since
+		}
+		st.State, st.Since, st.Source = ConsentPending, m.Since, m.Source
+		if refusal, since := c.Refused(s); refusal != "" && s.List != "" {
+			st.State, st.Since = refusal, since
+		}
+	}
+	st.Asked = m.Asked
+	c.stand(s, st)
+}
+
+// wasAsked reports whether a scope stands as asking the contact to confirm it leaves it.
+func (c *Contact) wasAsked(s Scope, is Standing) bool {
+	asked := c.Clone()
+	asked.await(s, is.Mark)
+	return !is.Asked.IsZero() && is == asked.Standing(s)
 }
 
 // acted is when the person last did something with a link of a mail.
@@ -437,20 +451,47 @@ func (c *Contact) JoinConsents(other *Contact) (changed bool) {
 	return changed
 }
 
-// partConsents takes back what a merge brought and nobody changed since.
+// partConsents takes back what a merge brought and nobody changed since. To be asked for mail
+// since is no change of what was said: the scope is as it was, and awaited where that leaves room.
 func (c *Contact) partConsents(before, after *Contact) {
+	part := func(s Scope) (Standing, bool) {
+		is, was := c.Standing(s), before.Standing(s)
+		if is == after.Standing(s) {
+			return was, true
+		}
+		if !after.wasAsked(s, is) {
+			return is, false
+		}
+		if refusal, _ := before.Refused(s); was.State != ConsentSubscribed || refusal != "" {
+			m := is.Mark
+			if is.State != ConsentPending {
+				m.Since = m.Asked
+			}
+			asked := before.Clone()
+			asked.await(s, m)
+			was = asked.Standing(s)
+		}
+		return was, true
+	}
 	for _, ch := range ConsentChannels {
-		if s := (Scope{Channel: ch}); c.Standing(s) == after.Standing(s) && before.Standing(s) != after.Standing(s) {
-			c.stand(s, before.Standing(s))
+		s := Scope{Channel: ch}
+		if was, ok := part(s); ok && before.Standing(s) != after.Standing(s) {
+			c.stand(s, was)
 		}
 	}
-	c.Subscriptions = slices.DeleteFunc(slices.Clone(c.Subscriptions), func(l Subscription) bool {
-		return l.Standing == after.Standing(Scope{l.Channel, l.List}) && before.subscription(l.List) < 0
-	})
-	for i, l := range c.Subscriptions {
-		if was := before.Standing(Scope{l.Channel, l.List}); l.Standing == after.Standing(Scope{l.Channel, l.List}) {
-			c.Subscriptions[i].Standing = was
+	for _, l := range slices.Clone(c.Subscriptions) {
+		s := Scope{l.Channel, l.List}
+		was, ok := part(s)
+		switch {
+		case !ok:
+		case was.State == ConsentNever && before.subscription(l.List) < 0:
+			c.Subscriptions = slices.DeleteFunc(c.Subscriptions, func(x Subscription) bool { return x.List == l.List })
+		default:
+			c.stand(s, was)
 		}
+	}
+	for _, ch := range ConsentChannels {
+		c.release(ch, c.Standing(Scope{Channel: ch}).refusal())
 	}
 }
 

@@ -431,7 +431,7 @@ func Unmerge(primary, before, after Contact, others []Contact, now time.Time) (C
 			o.Avatar = ""
 		}
 		for _, l := range left {
-			if l.To.State.rank() > l.From.State.rank() && l.To.State.Blocks() {
+			if l.To.State.rank() > l.From.State.rank() && l.To.State.Blocks() && !after.wasAsked(l.Scope, l.To) {
 				o.hear(l.Scope, l.To.State, l.To.Mark)
 			}
 		}

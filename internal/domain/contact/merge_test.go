@@ -197,6 +197,19 @@ func TestUndoKeepsRefusalsSince(t *testing.T) {
 		{"a box of a form for all mail, and one had refused before", joined, yes, func(c *Contact, at time.Time) {
 			c.AskToConfirm(all, at, "form:f")
 		}, `pending (held "unsubscribed"), a subscribed, b never`, `subscribed (held ""), a never, b never`},
+		{"a box of a form for all mail, and the other had refused it before", says(nil), joined, func(c *Contact, at time.Time) {
+			c.AskToConfirm(all, at, "form:f")
+		}, `pending (held ""), a never, b never`, `never (held "unsubscribed"), a subscribed, b never`},
+		{"such a box, and the primary takes all mail", yes, joined, func(c *Contact, at time.Time) {
+			c.AskToConfirm(all, at, "form:f")
+		}, `subscribed (held ""), a never, b never`, `never (held "unsubscribed"), a subscribed, b never`},
+		{"a box for a list, and the other had refused all mail before", yes, says(map[Scope]Consent{all: ConsentUnsubscribed}), func(c *Contact, at time.Time) {
+			c.AskToConfirm(listA, at, "form:f")
+		}, `subscribed (held ""), a pending, b never`, `unsubscribed (held ""), a never, b never`},
+		{"such a box twice, and the other had left the list before", says(nil), says(map[Scope]Consent{listA: ConsentUnsubscribed}), func(c *Contact, at time.Time) {
+			c.AskToConfirm(listA, at, "form:f")
+			c.AskToConfirm(listA, at.Add(48*time.Hour), "form:f")
+		}, `never (held ""), a pending, b never`, `never (held ""), a unsubscribed, b never`},
 		{"nothing, and one had refused before", joined, yes, nil, `never (held "unsubscribed"), a subscribed, b never`, `subscribed (held ""), a never, b never`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -215,7 +228,8 @@ func TestUndoKeepsRefusalsSince(t *testing.T) {
 			if got := sayConsents(&back); got != tt.wantA {
 				t.Errorf("the primary is %s, want %s", got, tt.wantA)
 			}
-			if _, at := others[0].Refused(all); tt.since != nil && !at.IsZero() && !at.Equal(now.Add(time.Hour)) {
+			had, _ := b.Refused(all)
+			if has, at := others[0].Refused(all); has != had && !at.Equal(now.Add(time.Hour)) {
 				t.Errorf("the other has refused since %s", at)
 			}
 			if got := sayConsents(&others[0]); got != tt.wantB {
