@@ -324,6 +324,35 @@ func (c *Contact) KeepBlanks(said *Details) {
 	}
 }
 
+// PartsKept are the fields, as SetText names them, that stay as they are though
+// something else is said: a part of a name or an address does not replace a whole one.
+func (c *Contact) PartsKept(said *Details) (out []string) {
+	for i := range units {
+		u := &units[i]
+		if u.strength(said) != 1 || u.strength(&c.Details) != 2 || c.IsLocked(u.name) {
+			continue
+		}
+		other := func(name, have, says string) {
+			if says != "" && Trim(have) != says {
+				out = append(out, name)
+			}
+		}
+		for prefix, a := range map[string][2]*Address{"": {&c.Address, &said.Address}, "billing_": {&c.BillingAddress, &said.BillingAddress},
+			"shipping_": {&c.ShippingAddress, &said.ShippingAddress}} {
+			if u.name == prefix+"address" {
+				for _, f := range addressFields {
+					other(prefix+f.name, *f.at(a[0]), *f.at(a[1]))
+				}
+			}
+		}
+		if u.name == "name" {
+			other("first_name", c.FirstName, said.FirstName)
+			other("last_name", c.LastName, said.LastName)
+		}
+	}
+	return out
+}
+
 // TextFields are the names that SetText knows.
 func TextFields() []string {
 	var out []string

@@ -173,3 +173,22 @@ func TestOnlyBirthDatesAreOfTheLiving(t *testing.T) {
 		t.Errorf("the errors file: %s", text)
 	}
 }
+
+// What a file says of a part of a name or an address does not go unheard: a whole one
+// stays, and the errors file tells so.
+func TestPartsThatDoNotReplaceAWholeAreToldOf(t *testing.T) {
+	b := newBench(t)
+	book, s := b.site("bakery")
+	file := "email,first_name,last_name,street,postcode,city\na@b.example,Real,Name,Kade 1,3511 AB,Utrecht\n"
+	want(t, b.run(book, s, file, transferkit.Conditions{}, nil), transfer.Counts{Rows: 1, Created: 1})
+	want(t, b.run(book, s, "email,first_name,city\na@b.example,Real,Utrecht\n", transferkit.Conditions{}, nil), transfer.Counts{Rows: 1, Unchanged: 1})
+	j := b.run(book, s, "email,first_name,Plaats,company\na@b.example,Other,Gent,C2\n", transferkit.Conditions{}, nil)
+	want(t, j, transfer.Counts{Rows: 1, Updated: 1, Incomplete: 1})
+	if text := b.files.Text(t, j.ErrFile); !strings.Contains(text, "Plaats") || !strings.Contains(text, "Gent") || !strings.Contains(text, "Other") {
+		t.Errorf("the errors file: %s", text)
+	}
+	c, err := book.Find(context.Background(), crm.EmailIdentity("a@b.example"))
+	if err != nil || c.FirstName != "Real" || c.Address.City != "Utrecht" || c.Company != "C2" {
+		t.Errorf("%+v, %v", c.Details, err)
+	}
+}

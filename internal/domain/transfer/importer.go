@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -945,6 +946,13 @@ func (w *rowWorker) missing(row int, gaps []gap, c *contact.Contact, f *contact.
 	own := mark != nil && mark.Job == w.job.ID && mark.Row == row
 	if !isNew && !own && w.job.Options.Existing == Skip {
 		return nil
+	}
+	if w.job.Options.Existing != Fill && !isNew && (mark == nil || mark.Job != w.job.ID) { // doubles in the file are told of by its counts
+		for _, field := range c.PartsKept(&f.Details) {
+			column := cmp.Or(columnOf(w.job.Columns, field), columnOf(w.job.Columns, "name"))
+			out = append(out, gap{rejection: rejection{column, f.Details.Texts()[field],
+				"the contact has a whole name or address, which a part of one does not replace; give all of its parts, and import this row again"}})
+		}
 	}
 	for _, g := range gaps {
 		if g.has != nil && !isNew {
