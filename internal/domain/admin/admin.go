@@ -166,7 +166,7 @@ func (c Settings) apply(s *site.Site) error {
 	}
 	if c.Country != nil {
 		s.Country = contact.CleanCountry(*c.Country)
-		if len(s.Country) != 2 || s.Country != strings.ToUpper(s.Country) {
+		if _, ok := contact.FormatOf(s.Country); !ok {
 			faults.Add("/country", "this is no country; give its code of two letters, such as NL")
 		}
 	}

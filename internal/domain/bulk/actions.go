@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"clientele/internal/domain/audit"
 	"clientele/internal/domain/contact"
@@ -132,7 +131,7 @@ const (
 var statusActions = []Action{
 	{Name: "set_status", Check: func(a *Args, s site.Site, faults *crm.Faults) error {
 		if ids := s.Policy().StatusIDs(); !slices.Contains(ids, a.Status) {
-			faults.Add("/arguments/status", "a status is one of %s", joined(ids))
+			faults.Add("/arguments/status", "a status is one of %s", crm.Join(ids))
 			return nil
 		}
 		return s.Policy().MayHave(a.Status)
@@ -192,12 +191,4 @@ var deleteAction = Action{Name: "delete", Destructive: true,
 		}
 		return Result{}, err
 	},
-}
-
-func joined[T ~string](list []T) string {
-	s := make([]string, len(list))
-	for i, v := range list {
-		s[i] = string(v)
-	}
-	return strings.Join(s, ", ")
 }

@@ -68,7 +68,7 @@ func (f FieldDef) Check(faults *crm.Faults) {
 		faults.Add("/key", "a key has 1 to 40 small letters, digits and underscores and starts with a letter, for example shoe_size")
 	}
 	if !slices.Contains(FieldTypes, f.Type) {
-		faults.Add("/type", "a type is one of %s", join(FieldTypes))
+		faults.Add("/type", "a type is one of %s", crm.Join(FieldTypes))
 	}
 	if err := checkText(f.Label, MaxFieldLabel); err != nil {
 		faults.Add("/label", "%s", err)

@@ -51,7 +51,7 @@ type Devices interface {
 func CheckDevice(d PushDevice) error {
 	var f crm.Faults
 	if !slices.Contains(Platforms, d.Platform) {
-		f.Add("/platform", "a platform is one of %s", join(Platforms))
+		f.Add("/platform", "a platform is one of %s", crm.Join(Platforms))
 	}
 	if d.Token == "" || len(d.Token) > MaxPushToken {
 		f.Add("/token", "give the token of the push service, at most %d bytes", MaxPushToken)

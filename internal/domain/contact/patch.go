@@ -274,7 +274,7 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 	}
 	if s := p.Status.Value; p.Status.Set && s != "" && s != c.Status { // what a downgraded site has, it keeps
 		if ids := pol.StatusIDs(); !slices.Contains(ids, s) {
-			faults.Add("/status", "a status is one of %s", join(ids))
+			faults.Add("/status", "a status is one of %s", crm.Join(ids))
 		} else if refused = pol.MayHave(s); refused == nil {
 			c.Status = s
 		}
@@ -284,7 +284,7 @@ func (c *Contact) apply(p Patch, pol Policy, source string, now time.Time, fault
 			p.Consent.Value = ConsentNever
 		}
 		if !slices.Contains(Consents, p.Consent.Value) {
-			faults.Add("/consent", "a consent is one of %s", join(Consents))
+			faults.Add("/consent", "a consent is one of %s", crm.Join(Consents))
 		} else if !c.refuseLift(p.Consent.Value, faults) && p.Consent.Value != c.Consent {
 			c.Settle(Scope{Channel: ByEmail}, p.Consent.Value, Mark{Since: now, Source: source})
 		}
@@ -460,7 +460,7 @@ func cleanChannel(v, _ string) (string, error) {
 		w = c
 	}
 	if !slices.Contains(Channels, w) {
-		return "", fmt.Errorf("a preferred channel is one of %s", join(Channels))
+		return "", fmt.Errorf("a preferred channel is one of %s", crm.Join(Channels))
 	}
 	return w, nil
 }
@@ -478,14 +478,6 @@ func cleanWebsite(v, _ string) (string, error) {
 		return "", fmt.Errorf("a web address looks like https://www.example.nl")
 	}
 	return w, nil
-}
-
-func join[T ~string](list []T) string {
-	s := make([]string, len(list))
-	for i, v := range list {
-		s[i] = string(v)
-	}
-	return strings.Join(s, ", ")
 }
 
 // SetText sets a field by its name in files and forms: those of Details, the

@@ -31,7 +31,7 @@ func CompleteAvatar(ctx context.Context, s Store, b Bucket, site crm.SiteID, id 
 			return f, drop
 		}
 		var faults crm.Faults
-		faults.Add("path/picture", "%s", err)
+		faults.Add("/id", "%s", err)
 		return f, faults.Err()
 	}
 	for _, p := range pictures {

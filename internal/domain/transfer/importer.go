@@ -104,7 +104,7 @@ func (j *Job) CheckImport(s site.Site) error {
 			o.Status = named
 		}
 		if ids := pol.StatusIDs(); !slices.Contains(ids, o.Status) {
-			faults.Add("/options/status", "a status is one of %s", ids)
+			faults.Add("/options/status", "a status is one of %s", crm.Join(ids))
 		} else {
 			refused = pol.MayHave(o.Status)
 		}

@@ -210,6 +210,8 @@ func TestBadInputWritesNothing(t *testing.T) {
 		"an array":            {`[1,2]`, 422, ""},
 		"no name of any kind": {`{"first_name":"Jan"}`, 422, "an e-mail address, a phone number or an external id"},
 		"an unknown field":    {`{"email":"a@b.example","voornaam":"Jan"}`, 422, "/voornaam"},
+		"half a character":    {`{"email":"a@b.example","first_name":"Jos\\\ud83d"}`, 400, `\\ud83d by itself`},
+		"the other half":      {`{"email":"a@b.example","first_name":"\ude00\ud83d"}`, 400, "half a character"},
 		"no UTF-8":            {"{\"email\":\"a@b.example\",\"first_name\":\"Jos\xe9\"}", 400, "UTF-8"},
 		"a long name":         {`{"email":"a@b.example","first_name":"` + strings.Repeat("x", 201) + `"}`, 422, "201 characters, at most 200"},
 		"two addresses":       {`{"email":"a@b.example, c@b.example"}`, 422, "more than one address"},

@@ -35,7 +35,7 @@ func init() {
 		&validation.MsgExpectedArray:                     "write a list: [ … ]",
 		&validation.MsgExpectedObject:                    "write an object: { … }",
 		&validation.MsgExpectedArrayItemsUnique:          "give each of them once",
-		&validation.MsgExpectedOneOf:                     `write one of "%s"`,
+		&validation.MsgExpectedOneOf:                     `write one of these: %s`,
 		&validation.MsgExpectedMinimumNumber:             "give a number that is at least %v",
 		&validation.MsgExpectedExclusiveMinimumNumber:    "give a number above %v",
 		&validation.MsgExpectedMaximumNumber:             "give a number that is at most %v",

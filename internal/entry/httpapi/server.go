@@ -11,8 +11,10 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -104,6 +106,9 @@ func limitBody(limit int64, next http.Handler) http.Handler {
 		if err == nil && !utf8.Valid(body) {
 			err = crm.Errorf(crm.Malformed, "the body is not valid UTF-8")
 		}
+		if half := halfCharacter(body); err == nil && half != "" {
+			err = crm.Errorf(crm.Malformed, "the body has %s by itself, which is half a character; write the character as it is, in UTF-8, or both of its halves", half)
+		}
 		if err != nil {
 			WriteProblem(w, r, err)
 			return
@@ -111,6 +116,34 @@ func limitBody(limit int64, next http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		next.ServeHTTP(w, r)
 	})
+}
+
+// halfCharacter finds an escape of UTF-16 in JSON that lacks its other half (RFC
+// 8259, section 8.2); a decoder would replace it in silence too.
+func halfCharacter(body []byte) string {
+	unit := func(i int) rune { // of the escape at i
+		if i+6 > len(body) || body[i] != '\\' || body[i+1] != 'u' {
+			return 0
+		}
+		n, err := strconv.ParseUint(string(body[i+2:i+6]), 16, 16)
+		if err != nil {
+			return 0
+		}
+		return rune(n)
+	}
+	for i := 0; i < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		if r := unit(i); utf16.IsSurrogate(r) {
+			if utf16.DecodeRune(r, unit(i+6)) == utf8.RuneError {
+				return string(body[i : i+6])
+			}
+			i += 6
+		}
+		i++ // what is escaped is not an escape
+	}
+	return ""
 }
 
 // ReadBody reads a body of at most limit bytes; crm.TooLarge for a larger one.
