@@ -2,6 +2,7 @@ package contact
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"clientele/internal/domain/crm"
@@ -91,6 +92,27 @@ type Row struct {
 	Country, Language    string
 	CreatedAt, UpdatedAt time.Time
 	Custom               map[string]string // of a row that was made of the whole contact; lists do without
+}
+
+// MostLooked is how many contacts are looked at while somebody waits: a book is read at some
+// 20,000 a second.
+const MostLooked = 100_000
+
+var errEnough = errors.New("enough was read")
+
+// FirstRows visits rows with each, and ends after the first most of them; all reports whether there were no more.
+func FirstRows(ctx context.Context, each func(context.Context, func(Row) error) error, most int, visit func(Row) error) (all bool, err error) {
+	n := 0
+	err = each(ctx, func(r Row) error {
+		if n++; n > most {
+			return errEnough
+		}
+		return visit(r)
+	})
+	if errors.Is(err, errEnough) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Row is the slim form of the contact, with the site's own fields.

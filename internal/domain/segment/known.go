@@ -23,7 +23,8 @@ type Names interface {
 
 // CheckNames finds the statuses, groups, lists, tags and consents of a filter that are none
 // of the site's: a name that is misspelt would match nobody, or with NOT everybody. What
-// is given later (a tag for the first time) has to be made first. Whoever opens a
+// is given later (a tag for the first time) has to be made first. In a book of more than
+// mostTagged contacts a tag is taken as it is, as the rest may have it. Whoever opens a
 // filter that was checked takes it as it is, as things go while a job waits.
 func CheckNames(ctx context.Context, text string, s site.Site, b Names, faults *crm.Faults, pointer string) error {
 	f, err := ParseOf(text, s.CustomFields)
@@ -58,7 +59,10 @@ func CheckNames(ctx context.Context, text string, s site.Site, b Names, faults *
 			names, ids, err = k.groups()
 		case Tags:
 			what = "tag"
-			names, err = k.tags(n.value)
+			var all bool
+			if names, all, err = k.tags(n.value); !all {
+				return
+			}
 		default:
 			return
 		}
@@ -90,6 +94,9 @@ func none(what, value string, names []string) string {
 	return says + "; there are " + strings.Join(names, ", ")
 }
 
+// mostTagged is how many contacts are looked at for the tags that they alone have: a second's work.
+const mostTagged = 20_000
+
 // knower reads the names of a site at most once.
 type knower struct {
 	ctx  context.Context
@@ -97,7 +104,7 @@ type knower struct {
 	book Names
 
 	group, groupIDs, known, used []string
-	scanned                      bool
+	scanned, all                 bool
 }
 
 func (k *knower) groups() (names, ids []string, err error) {
@@ -113,12 +120,12 @@ func (k *knower) groups() (names, ids []string, err error) {
 }
 
 // tags are those that the site knows; where the value is none of them, those of the
-// contacts as well.
-func (k *knower) tags(value string) ([]string, error) {
+// contacts as well. all is false where there may be more.
+func (k *knower) tags(value string) (names []string, all bool, err error) {
 	if k.known == nil {
 		all, err := k.book.Tags(k.ctx)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		k.known = []string{}
 		for _, t := range all {
@@ -127,12 +134,13 @@ func (k *knower) tags(value string) ([]string, error) {
 	}
 	same := func(t string) bool { return crm.Fold(t) == crm.Fold(value) }
 	if slices.ContainsFunc(k.known, same) {
-		return k.known, nil
+		return k.known, true, nil
 	}
 	if !k.scanned {
 		tally := tag.Tally{}
-		if err := k.book.EachRow(k.ctx, func(r contact.Row) error { tally.Add(r.Tags); return nil }); err != nil {
-			return nil, err
+		k.all, err = contact.FirstRows(k.ctx, k.book.EachRow, mostTagged, func(r contact.Row) error { tally.Add(r.Tags); return nil })
+		if err != nil {
+			return nil, false, err
 		}
 		k.scanned = true
 		for _, u := range tag.List(nil, tally) {
@@ -141,7 +149,7 @@ func (k *knower) tags(value string) ([]string, error) {
 	}
 	return append(slices.Clone(k.known), slices.DeleteFunc(slices.Clone(k.used), func(t string) bool {
 		return slices.ContainsFunc(k.known, func(o string) bool { return crm.Fold(o) == crm.Fold(t) })
-	})...), nil
+	})...), k.all, nil
 }
 
 // each visits every term.

@@ -34,7 +34,7 @@ type bulkRequest struct {
 	Action    string        `json:"action" maxLength:"50" doc:"add_tags, remove_tags, set_status, give_back_status, apply_automation, set_group, clear_group or delete" example:"add_tags"`
 	Arguments bulkArguments `json:"arguments,omitempty" doc:"What the action needs to know"`
 	IDs       []string      `json:"ids,omitempty" minItems:"1" doc:"Which contacts, at most 10,000. Give one of ids, filter and all"`
-	Filter    string        `json:"filter,omitempty" maxLength:"2048" doc:"Which contacts, in the language of exports" example:"status = customer AND city:utrecht"`
+	Filter    string        `json:"filter,omitempty" maxLength:"2048" doc:"Which contacts, in the language of exports. A tag that the site has not made, and that no contact has, is refused; in a book of more than 20,000 contacts it is taken as it is" example:"status = customer AND city:utrecht"`
 	All       bool          `json:"all,omitempty" doc:"All contacts of the site"`
 	Confirm   string        `json:"confirm,omitempty" maxLength:"512" doc:"The token of a preview of this same request; delete needs it"`
 }
@@ -127,7 +127,8 @@ func addBulk(api huma.API, h contactsAPI) {
 		OperationID: "preview-bulk", Method: http.MethodPost, Path: "/v1/bulk/preview", Tags: tags, MaxBodyBytes: -1,
 		Summary: "What a bulk action would do",
 		Description: "Takes the body of a bulk action, changes nothing, and answers how many contacts it is about and a token that confirms " +
-			"this same request for 15 minutes.",
+			"this same request for 15 minutes. At most 100,000 contacts are looked at, for a filter over the site's own fields 25,000; " +
+			"of a larger book counted_all is false. The action itself is about all of them.",
 		Errors: []int{http.StatusRequestEntityTooLarge},
 	}, h.previewBulk)
 	operation(api, site.ContactsWrite, huma.Operation{
@@ -154,6 +155,7 @@ func addBulk(api huma.API, h contactsAPI) {
 type previewAnswer struct {
 	Body struct {
 		Matched     int       `json:"matched" doc:"Contacts that it is about" example:"128"`
+		CountedAll  bool      `json:"counted_all" doc:"false if not all contacts were looked at: the action is about at least so many" example:"true"`
 		Destructive bool      `json:"destructive" doc:"It must be confirmed" example:"true"`
 		Confirm     string    `json:"confirm" doc:"Send it along with the same request"`
 		ExpiresAt   time.Time `json:"expires_at" doc:"Until when the token confirms"`
@@ -187,7 +189,7 @@ func (h contactsAPI) previewBulk(ctx context.Context, c caller, in *bulkInput) (
 		return nil, err
 	}
 	out := &previewAnswer{}
-	out.Body.Matched, out.Body.Destructive, out.Body.Confirm, out.Body.ExpiresAt = p.Matched, p.Destructive, p.Confirm, p.Expires
+	out.Body.Matched, out.Body.CountedAll, out.Body.Destructive, out.Body.Confirm, out.Body.ExpiresAt = p.Matched, p.All, p.Destructive, p.Confirm, p.Expires
 	return out, nil
 }
 

@@ -218,6 +218,7 @@ func (h contactsAPI) changeList(ctx context.Context, c caller, in *changeNewslet
 type listDeletionAnswer struct {
 	Body struct {
 		Subscriptions int       `json:"subscriptions" doc:"Contacts that may be sent the list; of a large book counted at most a minute ago" example:"128"`
+		CountedAll    bool      `json:"counted_all" doc:"false in a book of more than 100,000 contacts: the first 100,000 that were read are counted, so there are at least so many" example:"true"`
 		Confirm       string    `json:"confirm" doc:"Send it along to delete the list"`
 		ExpiresAt     time.Time `json:"expires_at" doc:"Until when the token confirms"`
 	}
@@ -233,7 +234,7 @@ func (h contactsAPI) previewListDeletion(ctx context.Context, c caller, in *List
 		return nil, err
 	}
 	out := &listDeletionAnswer{}
-	out.Body.Subscriptions, out.Body.Confirm, out.Body.ExpiresAt = r.Subscriptions, r.Confirm, r.Expires
+	out.Body.Subscriptions, out.Body.CountedAll, out.Body.Confirm, out.Body.ExpiresAt = r.Subscriptions, n.all, r.Confirm, r.Expires
 	return out, nil
 }
 

@@ -47,7 +47,7 @@ type groupJSON struct {
 	Description string           `json:"description" example:"Restaurants around the corner"`
 	Percentage  percentage       `json:"percentage" doc:"Below zero a discount, above a surcharge; two decimals"`
 	Prices      []groupPriceJSON `json:"prices" nullable:"false" doc:"Fixed prices of single products, which go before the percentage"`
-	Members     *int             `json:"members,omitempty" doc:"Contacts in the group; of a large book counted at most a minute ago" example:"12"`
+	Members     *int             `json:"members,omitempty" doc:"Contacts in the group; of a large book counted at most a minute ago, of one of more than 100,000 contacts at least so many" example:"12"`
 	CreatedAt   time.Time        `json:"created_at"`
 	UpdatedAt   time.Time        `json:"updated_at"`
 }
@@ -150,8 +150,9 @@ func addGroups(api huma.API, h contactsAPI) {
 
 type groupsAnswer struct {
 	Body struct {
-		Groups    []groupJSON `json:"groups" nullable:"false"`
-		CountedAt time.Time   `json:"counted_at" doc:"When the members were counted"`
+		Groups     []groupJSON `json:"groups" nullable:"false"`
+		CountedAll bool        `json:"counted_all" doc:"false in a book of more than 100,000 contacts: the first 100,000 that were read are counted, so there are at least so many members" example:"true"`
+		CountedAt  time.Time   `json:"counted_at" doc:"When the members were counted"`
 	}
 }
 
@@ -166,7 +167,7 @@ func (h contactsAPI) listGroups(ctx context.Context, c caller, _ *struct{}) (*gr
 		return nil, err
 	}
 	out := &groupsAnswer{}
-	out.Body.Groups, out.Body.CountedAt = make([]groupJSON, len(groups)), n.at
+	out.Body.Groups, out.Body.CountedAt, out.Body.CountedAll = make([]groupJSON, len(groups)), n.at, n.all
 	for i, g := range groups {
 		members := n.groups[g.ID]
 		out.Body.Groups[i] = groupOf(g, &members)

@@ -23,14 +23,15 @@ type statusJSON struct {
 	Name     string         `json:"name" example:"Stamgast"`
 	Colour   string         `json:"colour" doc:"#rrggbb, or empty" example:"#1a7f37"`
 	BuiltIn  bool           `json:"built_in" doc:"Every site has it; it can be named and coloured anew and never goes" example:"false"`
-	Contacts *int           `json:"contacts,omitempty" doc:"Contacts that have it; of a large book counted at most a minute ago" example:"12"`
+	Contacts *int           `json:"contacts,omitempty" doc:"Contacts that have it, if asked for with count; of a large book counted at most a minute ago" example:"12"`
 	Into     contact.Status `json:"moving_to,omitempty" doc:"It is being deleted: nobody gets it any more, and its contacts move to this one"`
 }
 
 type statusesAnswer struct {
 	ETag string `header:"ETag" doc:"Of the site's settings; send it as If-Match to change them"`
 	Body struct {
-		Statuses []statusJSON `json:"statuses" nullable:"false" doc:"In the order of the site"`
+		Statuses   []statusJSON `json:"statuses" nullable:"false" doc:"In the order of the site"`
+		CountedAll *bool        `json:"counted_all,omitempty" doc:"If asked for with count: false in a book of more than 100,000 contacts, of which the first 100,000 that were read are counted, so there are at least so many" example:"true"`
 	}
 }
 
@@ -46,7 +47,7 @@ func addStatuses(api huma.API, h contactsAPI) {
 	changed := []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusPreconditionRequired}
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-statuses", Method: http.MethodGet, Path: "/v1/statuses", Tags: tags,
-		Summary: "The statuses that contacts of the site have", Description: "The four that every site has and its own, in its order.",
+		Summary: "The statuses that contacts of the site have", Description: "The four that every site has and its own, in its order. With count=true each with how many contacts have it, which takes longer in a large book.",
 	}, h.listStatuses)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "create-status", Method: http.MethodPost, Path: "/v1/statuses", Tags: tags, DefaultStatus: http.StatusCreated,
@@ -102,12 +103,20 @@ func oneStatus(s site.Site, id contact.Status) *statusAnswer {
 	return out
 }
 
-func (h contactsAPI) listStatuses(ctx context.Context, c caller, _ *struct{}) (*statusesAnswer, error) {
+type listStatusesInput struct {
+	Count bool `query:"count" doc:"Whether to count the contacts of each"`
+}
+
+func (h contactsAPI) listStatuses(ctx context.Context, c caller, in *listStatusesInput) (*statusesAnswer, error) {
+	out := statusesOf(c.site)
+	if !in.Count {
+		return out, nil
+	}
 	n, err := h.used.count(ctx, c.site, h.open(c.site), h.clock)
 	if err != nil {
 		return nil, err
 	}
-	out := statusesOf(c.site)
+	out.Body.CountedAll = &n.all
 	for i := range out.Body.Statuses {
 		contacts := n.statuses[out.Body.Statuses[i].ID]
 		out.Body.Statuses[i].Contacts = &contacts

@@ -30,11 +30,13 @@ type usage struct {
 	groups   map[string]int
 	lists    map[string]int
 	statuses map[contact.Status]int
+	all      bool // else only the first contact.MostLooked of the book were counted
 }
 
 // usages counts on demand, over the rows of the book, so that the figures are
 // those of the contacts themselves: nothing is kept beside them that could
-// drift or grow hot. Of a large book a count is kept for a while.
+// drift or grow hot. Of a large book a count is kept for a while; of a very large one
+// it ends before the request does.
 type usages struct {
 	mu sync.Mutex
 	of map[crm.SiteID]usage
@@ -57,7 +59,8 @@ func (u *usages) count(ctx context.Context, s site.Site, b ContactBook, clock cr
 		return have, nil
 	}
 	n := usage{at: start.UTC().Truncate(time.Millisecond), tags: tag.Tally{}, groups: map[string]int{}, lists: map[string]int{}, statuses: map[contact.Status]int{}}
-	err := b.EachRow(ctx, func(r contact.Row) error {
+	var err error
+	n.all, err = contact.FirstRows(ctx, b.EachRow, contact.MostLooked, func(r contact.Row) error {
 		n.tags.Add(r.Tags)
 		if r.Group != "" {
 			n.groups[r.Group]++
@@ -101,6 +104,7 @@ type tagsAnswer struct {
 	Body struct {
 		Tags          []tagUseJSON `json:"tags" nullable:"false" doc:"Most used first"`
 		MaxPerContact int          `json:"max_per_contact" doc:"How many tags a contact may have" example:"50"`
+		CountedAll    bool         `json:"counted_all" doc:"false in a book of more than 100,000 contacts: the first 100,000 that were read are counted, so there are at least so many uses, and tags that only others have are missing" example:"true"`
 		CountedAt     time.Time    `json:"counted_at" doc:"The uses are exact as of this moment; of a large book at most a minute ago"`
 	}
 }
@@ -124,7 +128,8 @@ func addTags(api huma.API, h contactsAPI) {
 	tags := []string{"Tags"}
 	operation(api, site.ContactsRead, huma.Operation{
 		OperationID: "list-tags", Method: http.MethodGet, Path: "/v1/tags", Tags: tags,
-		Summary: "The tags of the site and how often each is used",
+		Summary:     "The tags of the site and how often each is used",
+		Description: "At most 100,000 contacts are counted; of a larger book counted_all is false. A tag that the site has made is listed in any case.",
 	}, h.listTags)
 	operation(api, site.Settings, huma.Operation{
 		OperationID: "create-tag", Method: http.MethodPost, Path: "/v1/tags", Tags: tags, DefaultStatus: http.StatusCreated, MaxBodyBytes: -1,
@@ -181,7 +186,7 @@ func (h contactsAPI) listTags(ctx context.Context, c caller, _ *struct{}) (*tags
 	for _, u := range tag.List(known, n.tags) {
 		out.Body.Tags = append(out.Body.Tags, tagUseJSON{h.tagJSON(c, u.Tag), u.Uses, u.Known})
 	}
-	out.Body.MaxPerContact, out.Body.CountedAt = c.site.Policy().TagLimit(), n.at
+	out.Body.MaxPerContact, out.Body.CountedAt, out.Body.CountedAll = c.site.Policy().TagLimit(), n.at, n.all
 	return out, nil
 }
 
@@ -290,9 +295,9 @@ func (h contactsAPI) tagNamed(ctx context.Context, c caller, id string) (tag.Tag
 	if crm.CodeOf(err) != crm.NotFound {
 		return t, err
 	}
-	found := errors.New("found")
-	ids := map[string]string{} // by name
-	scan := b.EachRow(ctx, func(r contact.Row) error {
+	found := errors.New("found") // ends the reading
+	ids := map[string]string{}   // by name
+	all, scan := contact.FirstRows(ctx, b.EachRow, contact.MostLooked, func(r contact.Row) error {
 		for _, name := range r.Tags {
 			if ids[name] == "" {
 				ids[name] = tag.ID(c.site.Secret, name)
@@ -307,7 +312,13 @@ func (h contactsAPI) tagNamed(ctx context.Context, c caller, id string) (tag.Tag
 	if errors.Is(scan, found) {
 		return t, nil
 	}
-	return t, errors.Join(scan, err)
+	if scan != nil {
+		return t, scan
+	}
+	if !all {
+		err = crm.Errorf(crm.NotFound, "there is no such tag that the site has made, nor among the first %d contacts; if others have it, make it first, by POST /v1/tags with its name", contact.MostLooked)
+	}
+	return t, err
 }
 
 type changeTagInput struct {

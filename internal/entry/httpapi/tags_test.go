@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -412,4 +413,74 @@ func TestAShopKeyPricesAndDoesNothingElse(t *testing.T) {
 	till.must(403, till.do("GET", "/v1/groups", ""))
 	till.must(403, till.do("GET", "/v1/contacts", ""))
 	till.must(403, till.do("POST", "/v1/tags", `{"name":"x"}`))
+}
+
+// endless is a book whose rows have no end.
+type endless struct {
+	httpapi.ContactBook
+	read *int
+}
+
+func (e endless) EachRow(_ context.Context, visit func(contact.Row) error) error {
+	for n := 0; n < 1_000_000; n++ {
+		*e.read++
+		if err := visit(contact.Row{Status: contact.Lead, Tags: []string{"regular"}}); err != nil {
+			return err
+		}
+	}
+	return errors.New("the whole book was read")
+}
+
+func (e endless) EachWhole(ctx context.Context, visit func(contact.Row) error) error {
+	return e.EachRow(ctx, visit)
+}
+
+// However large a book is, a request reads a part of it, and says so where it counts.
+func TestNoRequestReadsABookWithoutABound(t *testing.T) {
+	s := newShop(t)
+	read := 0
+	group := "/v1/groups/" + s.must(201, s.do("POST", "/v1/groups", `{"name":"Horeca"}`))["id"].(string)
+	list := "/v1/lists/" + s.must(201, s.do("POST", "/v1/lists", `{"name":"News"}`))["id"].(string)
+	s.must(201, s.do("POST", "/v1/custom-fields", `{"key":"hat","label":"Hat","type":"text"}`))
+	s.api = httpapi.Contacts(s.table, func(x site.Site) httpapi.ContactBook { return endless{s.table.Book(x), &read} }, s.jobs, s.files, time.Now, "")
+	const unknown = "/v1/tags/tg_00000000000000000000000000"
+	for _, c := range []struct {
+		method, at, body string
+		status, most     int
+		says             string
+	}{
+		{"GET", "/v1/statuses", "", 200, 0, `"id":"lead"`},
+		{"GET", "/v1/statuses?count=true", "", 200, 100_001, `"counted_all":false`},
+		{"GET", "/v1/tags", "", 200, 100_001, `"counted_all":false`},
+		{"GET", "/v1/groups", "", 200, 100_001, `"counted_all":false`},
+		{"GET", group, "", 200, 100_001, `"members":0`},
+		{"POST", list + "/preview-deletion", "", 200, 100_001, `"counted_all":false`},
+		{"GET", unknown, "", 404, 100_001, "among the first 100000 contacts"},
+		{"PATCH", unknown, `{"name":"x"}`, 404, 100_001, "among the first 100000 contacts"},
+		{"DELETE", unknown, "", 404, 100_001, "among the first 100000 contacts"},
+		{"POST", "/v1/bulk/preview", `{"action":"delete","all":true}`, 200, 100_001, `"counted_all":false`},
+		{"POST", "/v1/bulk/preview", `{"action":"delete","filter":"custom.hat = x"}`, 200, 25_001, `"counted_all":false`},
+		// A tag may be at a contact that was not looked at.
+		{"POST", "/v1/bulk/preview", `{"action":"delete","filter":"tags:seldom AND tags:never"}`, 200, 120_002, `"counted_all":false`},
+		{"POST", "/v1/bulk", `{"action":"clear_group","filter":"tags:seldom"}`, 202, 20_001, `"state":"queued"`},
+	} {
+		read = 0
+		w := s.do(c.method, c.at, c.body, "If-Match", "*")
+		if w.Code != c.status || read > c.most || !strings.Contains(w.Body.String(), c.says) {
+			t.Errorf("%s %s %s read %d rows: %d %s", c.method, c.at, c.body, read, w.Code, w.Body)
+		}
+	}
+}
+
+func TestOfABookThatIsReadWholeAllAreCounted(t *testing.T) {
+	s := newShop(t)
+	s.person(`{"email":"a@b.example","tags":["VIP"]}`)
+	for _, at := range []string{"/v1/tags", "/v1/groups", "/v1/statuses?count=true"} {
+		if out := s.must(200, s.do("GET", at, "")); out["counted_all"] != true {
+			t.Errorf("%s: %v", at, out)
+		}
+	}
+	if out := s.must(200, s.do("POST", "/v1/bulk/preview", `{"action":"delete","all":true}`)); out["counted_all"] != true || out["matched"] != 1.0 {
+		t.Errorf("preview %v", out)
+	}
 }

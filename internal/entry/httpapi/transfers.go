@@ -348,7 +348,7 @@ type exportInput struct {
 	Making
 	Body struct {
 		Format  string   `json:"format,omitempty" enum:"csv" default:"csv"`
-		Filter  string   `json:"filter,omitempty" maxLength:"2048" doc:"Which contacts, for example status = \"customer\" AND tags:vip" example:"status = \"customer\""`
+		Filter  string   `json:"filter,omitempty" maxLength:"2048" doc:"Which contacts, for example status = \"customer\" AND tags:vip. A tag that the site has not made, and that no contact has, is refused; in a book of more than 20,000 contacts it is taken as it is" example:"status = \"customer\""`
 		IDs     []string `json:"ids,omitempty" minItems:"1" doc:"Which contacts, at most 10,000; not together with a filter"`
 		Columns []string `json:"columns,omitempty" minItems:"1" doc:"Which columns, in this order; all if not given"`
 	}
