@@ -1,7 +1,6 @@
 package dynamo
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ func (t *Table) MadeBy(ctx context.Context, id crm.SiteID, o *contact.Once) (mad
 		return "", false, crm.Errorf(crm.KeyReused,
 			"this Idempotency-Key was used for another request in the last 24 hours; take a new key for a new request")
 	}
-	return cmp.Or(text(it, "made"), text(it, "contact"), text(it, "merge")), true, nil // the others: of the release before
+	return text(it, "made"), true, nil
 }
 
 // MadeBy is Table.MadeBy on the book's site.
