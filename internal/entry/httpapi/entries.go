@@ -275,9 +275,8 @@ func (h contactsAPI) deleteEntry(ctx context.Context, c caller, in *deleteEntryI
 
 type sendMessageInput struct {
 	ByID
-	Key     string `header:"Idempotency-Key" maxLength:"255" doc:"Needed, as nobody wants a mail twice; a fresh UUID is best"`
-	RawBody []byte
-	Body    struct {
+	Making
+	Body struct {
 		Subject   string   `json:"subject" doc:"One line, at most 200 characters" example:"Your wedding cake"`
 		Text      string   `json:"text" doc:"Markdown, at most 20,000 characters; the mail has it as plain paragraphs" example:"Dear Emma, your sketch is attached."`
 		Documents []string `json:"documents,omitempty" maxItems:"10" doc:"Ids of documents of this contact that are complete; 10 MiB together"`
@@ -307,7 +306,7 @@ func (h contactsAPI) sendMessage(ctx context.Context, c caller, in *sendMessageI
 	case reply == "me":
 		faults.Add("/reply_to", "only a member of the site can have answers sent to themselves")
 	}
-	o := Making{Keyed{in.Key}, in.RawBody}.once(c, now, "send-message "+in.ID)
+	o := in.once(c, now, "send-message "+in.ID)
 	a, replayed, err := once(ctx, b.MadeBy, o, func() (timeline.Activity, error) {
 		return h.newMessage(ctx, c, in.ID, in.Body.To, m, o, now, faults)
 	}, func(id string) (timeline.Activity, error) { return b.Entry(ctx, crm.ContactID(in.ID), id) })
