@@ -69,8 +69,15 @@ func (s *Site) ChangeStatus(id contact.Status, name, colour contact.Opt[string])
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	s.Statuses = all
+	s.setStatuses(all)
 	return nil
+}
+
+// setStatuses leaves the site as it is where they are the ones it has, kept or not.
+func (s *Site) setStatuses(all []contact.StatusDef) {
+	if !slices.Equal(all, s.statuses()) {
+		s.Statuses = all
+	}
 }
 
 // OrderStatuses puts the statuses in the order of the ids, which are all of them.
@@ -97,7 +104,7 @@ func (s *Site) OrderStatuses(ids []contact.Status) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	s.Statuses = next
+	s.setStatuses(next)
 	return nil
 }
 

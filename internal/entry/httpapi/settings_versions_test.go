@@ -3,9 +3,12 @@ package httpapi_test
 import (
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+
+	"clientele/internal/domain/audit"
 )
 
 // Nobody loses another's change of what a site is set up with: each change and
@@ -35,7 +38,14 @@ func TestSettingsChangeAtTheirVersionAlone(t *testing.T) {
 		if now := w.Header().Get("ETag"); now == "" || now == read {
 			t.Errorf("%s: the ETag was %s and is %s", at, read, now)
 		}
-		s.must(412, s.do("PATCH", at, strings.Replace(c.change, `":"`, `":"x`, 1), "If-Match", read))
+		now, rows := w.Header().Get("ETag"), len(s.audited())
+		if w := s.do("PATCH", at, c.change, "If-Match", now); w.Code != 200 || w.Header().Get("ETag") != now || len(s.audited()) != rows {
+			t.Errorf("%s: a change of nothing: %d, %s is %s, %d rows more", at, w.Code, now, w.Header().Get("ETag"), len(s.audited())-rows)
+		}
+		says := s.must(412, s.do("PATCH", at, strings.Replace(c.change, `":"`, `":"x`, 1), "If-Match", read))["detail"]
+		if !strings.Contains(fmt.Sprint(says), "it is at version "+strings.Trim(now, `"`)+" now") {
+			t.Errorf("%s: %s", at, says)
+		}
 		del := at
 		switch {
 		case strings.HasPrefix(at, "/v1/lists"):
@@ -49,6 +59,32 @@ func TestSettingsChangeAtTheirVersionAlone(t *testing.T) {
 			t.Errorf("%s: %d %s", del, w.Code, w.Body)
 		}
 	}
+}
+
+// The order that statuses have already is no change.
+func TestStatusesInTheOrderThatTheyHaveStay(t *testing.T) {
+	s := newShop(t)
+	for _, w := range []*httptest.ResponseRecorder{
+		s.do("PUT", "/v1/statuses/order", `{"ids":["lead","customer","vip","inactive"]}`, "If-Match", `"0"`),
+		s.do("PATCH", "/v1/statuses/vip", `{"name":null,"colour":null}`, "If-Match", `"0"`),
+	} {
+		if s.must(200, w); w.Header().Get("ETag") != `"0"` || len(s.audited()) != 0 {
+			t.Errorf("the ETag is %s, with %d rows", w.Header().Get("ETag"), len(s.audited()))
+		}
+	}
+	if w := s.do("PUT", "/v1/statuses/order", `{"ids":["vip","lead","customer","inactive"]}`, "If-Match", `"0"`); w.Code != 200 || w.Header().Get("ETag") != `"1"` || len(s.audited()) != 1 {
+		t.Errorf("another order: %d, %s, %d rows", w.Code, w.Header().Get("ETag"), len(s.audited()))
+	}
+}
+
+// audited is the log of what was done with the site.
+func (s *shop) audited() []audit.Entry {
+	s.t.Helper()
+	rows, _, err := s.table.AuditLog(s.t.Context(), s.id, audit.Filter{}, 100, "")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return rows
 }
 
 // A deletion or a new name whose job could not be handed to a worker is asked for again

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -125,17 +126,21 @@ func (h contactsAPI) listStatuses(ctx context.Context, c caller, in *listStatuse
 }
 
 // changeSettings applies a rule to the version of the site's settings that the caller
-// has read; "*" is any.
+// has read; "*" is any. One that changes nothing makes no new version.
 func (h contactsAPI) changeSettings(ctx context.Context, c caller, ifMatch string, field string, rule func(*site.Site) error) (site.Site, error) {
-	if ifMatch == "" {
-		return site.Site{}, crm.Errorf(crm.PreconditionRequired, "send If-Match with the ETag of the list as you read it, so that nobody's change is lost")
+	if err := needsVersion(ifMatch, "list"); err != nil {
+		return site.Site{}, err
 	}
 	now := h.clock.Now()
 	return h.open(c.site).ChangeSettings(ctx, func(s *site.Site) (audit.Entry, error) {
-		if !matches(ifMatch, s.Version) {
-			return audit.Entry{}, crm.Errorf(crm.Stale, "the settings were changed since; read the list again and repeat your change")
+		if err := atVersion(ifMatch, s.Version, "list"); err != nil {
+			return audit.Entry{}, err
 		}
-		return audit.Note(c.by, requestID(ctx), now, audit.SettingsChanged, string(s.ID), field), rule(s)
+		before := *s // rules put new slices in the place of old ones
+		if err := rule(s); err != nil || reflect.DeepEqual(before, *s) {
+			return audit.Entry{}, err
+		}
+		return audit.Note(c.by, requestID(ctx), now, audit.SettingsChanged, string(s.ID), field), nil
 	})
 }
 
@@ -196,8 +201,8 @@ type StatusByID struct {
 
 type changeStatusInput struct {
 	StatusByID
-	IfMatch string `header:"If-Match" doc:"The ETag of the list"`
-	Body    struct {
+	Versioned
+	Body struct {
 		Name   optional[string] `json:"name,omitempty" doc:"At most 60 characters" example:"Stamgast"`
 		Colour optional[string] `json:"colour,omitempty" doc:"#rrggbb; null for none" example:"#1a7f37"`
 	}
@@ -226,8 +231,8 @@ func (h contactsAPI) changeStatus(ctx context.Context, c caller, in *changeStatu
 }
 
 type orderStatusesInput struct {
-	IfMatch string `header:"If-Match" doc:"The ETag of the list"`
-	Body    struct {
+	Versioned
+	Body struct {
 		IDs []contact.Status `json:"ids" minItems:"1" maxItems:"100" doc:"All statuses in the new order" example:"[\"lead\",\"customer\",\"st_5f0c2a9d1b7e\",\"vip\",\"inactive\"]"`
 	}
 }
@@ -242,8 +247,8 @@ func (h contactsAPI) orderStatuses(ctx context.Context, c caller, in *orderStatu
 
 type deleteStatusInput struct {
 	StatusByID
-	IfMatch string         `header:"If-Match" doc:"The ETag of the list"`
-	Target  contact.Status `query:"target" maxLength:"64" doc:"The status that its contacts get; it must be given" example:"lead"`
+	Versioned
+	Target contact.Status `query:"target" maxLength:"64" doc:"The status that its contacts get; it must be given" example:"lead"`
 }
 
 func (h contactsAPI) deleteStatus(ctx context.Context, c caller, in *deleteStatusInput) (*bulkAnswer, error) {
