@@ -220,7 +220,7 @@ func (b *Book) end(ctx context.Context, id crm.ContactID, by string, why contact
 		if err := check(c); err != nil {
 			return err
 		}
-		writes, err := b.death(ctx, &c, it, c.Leaves().Stricter(why), now)
+		writes, err := b.death(ctx, &c, it, c.Leaves().With(contact.Remembered{Why: why, Since: now}), now)
 		if err != nil {
 			return err
 		}
@@ -243,7 +243,7 @@ func (b *Book) end(ctx context.Context, id crm.ContactID, by string, why contact
 
 // death makes the writes that end a contact; its addresses keep the suppression
 // that it leaves.
-func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, leaves contact.Suppression, now time.Time) ([]types.TransactWriteItem, error) {
+func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, leaves contact.Remembered, now time.Time) ([]types.TransactWriteItem, error) {
 	names := map[string]string{"#o": "owner"}
 	values := item{":v": num(c.Version), ":gone": num(now.Unix()), ":one": num(1)}
 	expr, cond := "SET gone = :gone, sweep = :one REMOVE body, slim, rev, v", "v = :v"
@@ -265,8 +265,8 @@ func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, leave
 		TableName: b.t.name, Key: slotKey(&b.site, c.ID), UpdateExpression: &expr, ConditionExpression: &cond,
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 	}
-	if was := contact.Suppression(text(stored, "sup")); names != nil && b.atHomeByEmail(c) && was.Stricter(leaves) != was {
-		remember(home, leaves, now)
+	if keeps, news := leaving(stored, leaves); news && names != nil && b.atHomeByEmail(c) {
+		remember(home, keeps)
 	}
 	writes := []types.TransactWriteItem{{Update: home}}
 	var others []crm.Identity
@@ -283,7 +283,7 @@ func (b *Book) death(ctx context.Context, c *contact.Contact, stored item, leave
 		return nil, err
 	}
 	for i, o := range others {
-		writes = append(writes, b.release(o, c.ID, slots[i], leaves, now))
+		writes = append(writes, b.release(o, c.ID, slots[i], leaves))
 	}
 	return writes, nil
 }

@@ -68,7 +68,7 @@ func (b *Book) CreateAll(ctx context.Context, cs []contact.Contact, once *contac
 		}
 		var writes []types.TransactWriteItem
 		for i := range cs {
-			cs[i].Suppress(b.suppressedBy(known, cs[i].Identities()), cs[i].UpdatedAt)
+			cs[i].Suppress(b.suppressedBy(known, cs[i].Identities()))
 			w, err := b.birth(&cs[i], random[i], nil, known)
 			if err != nil {
 				return nil, false, err

@@ -159,7 +159,7 @@ func (b *Book) Create(ctx context.Context, c contact.Contact, once *contact.Once
 				return c, false, err
 			}
 		}
-		c.Suppress(b.suppressedBy(known, c.Identities()), c.UpdatedAt)
+		c.Suppress(b.suppressedBy(known, c.Identities()))
 		writes, err := b.birth(&c, try > 1, acts, known)
 		if err != nil {
 			return c, false, err
@@ -242,7 +242,7 @@ func (b *Book) birth(c *contact.Contact, random bool, acts []timeline.Activity, 
 	writes := []types.TransactWriteItem{first}
 	for _, id := range ids {
 		slot := id.Slot(b.site.Secret)
-		writes = append(writes, b.claim(slot, c.ID, known[slot]))
+		writes = append(writes, b.claim(slot, c.ID, known[slot].Why))
 	}
 	if c.Import == nil || !c.Import.Created {
 		acts = contact.WithProof(&contact.Contact{}, c, acts)
@@ -273,7 +273,7 @@ func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts 
 			if slot := id.Slot(b.site.Secret); slot == next.ID {
 				home = homeClaims
 			} else {
-				writes = append(writes, b.claim(slot, next.ID, known[slot]))
+				writes = append(writes, b.claim(slot, next.ID, known[slot].Why))
 			}
 		}
 	}
@@ -283,15 +283,15 @@ func (b *Book) succession(ctx context.Context, old, next *contact.Contact, acts 
 			return nil, err
 		}
 		for i, id := range lost {
-			writes = append(writes, b.release(id, next.ID, stored[i], old.Leaves(), next.UpdatedAt))
+			writes = append(writes, b.release(id, next.ID, stored[i], old.Leaves()))
 		}
 	}
-	body, err := b.putBody(next, old.Version, home, known[next.ID])
+	body, err := b.putBody(next, old.Version, home, known[next.ID].Why)
 	if err != nil {
 		return nil, err
 	}
-	if sup := old.Leaves(); home == homeReleases && sup != "" && b.atHomeByEmail(old) {
-		remember(body.Update, sup, next.UpdatedAt)
+	if sup := old.Leaves(); home == homeReleases && sup.Why != "" && b.atHomeByEmail(old) {
+		remember(body.Update, sup)
 	}
 	if lifted(old, next) {
 		kept := slices.DeleteFunc(slices.Clone(has), func(i crm.Identity) bool { return !slices.Contains(had, i) })
@@ -340,7 +340,7 @@ func (b *Book) changeWith(ctx context.Context, id crm.ContactID, now time.Time,
 			return old, err
 		}
 		gained := slices.DeleteFunc(next.Identities(), func(i crm.Identity) bool { return slices.Contains(old.Identities(), i) })
-		next.Suppress(b.suppressedBy(known, gained), now)
+		next.Suppress(b.suppressedBy(known, gained))
 		writes, err := b.succession(ctx, &old, &next, acts, known)
 		if err != nil {
 			return old, err
@@ -433,11 +433,11 @@ func (b *Book) match(ctx context.Context, f contact.Facts) (match, error) {
 		m.sups.note(it)
 		switch {
 		case !ok:
-			if sup := text(it, "sup"); sup != "" && ids[i].Kind == crm.ByEmail {
+			if r := rememberedBy(it); r.Why != "" && ids[i].Kind == crm.ByEmail {
 				if m.facts.Suppressed == nil {
-					m.facts.Suppressed = map[string]contact.Suppression{}
+					m.facts.Suppressed = map[string]contact.Remembered{}
 				}
-				m.facts.Suppressed[ids[i].Value] = contact.Suppression(sup)
+				m.facts.Suppressed[ids[i].Value] = r
 			}
 		case !m.found:
 			m.known, m.found = c, true

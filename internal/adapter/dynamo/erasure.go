@@ -238,7 +238,7 @@ func (b *Book) SuppressSlots(ctx context.Context, slots []crm.ContactID, now tim
 			UpdateExpression:         ptr("SET sup = :sup, supat = :at, t = :t, sv = :sv REMOVE #ttl"),
 			ConditionExpression:      ptr("attribute_not_exists(#o) AND (attribute_not_exists(sup) OR sup <> :sup)"),
 			ExpressionAttributeNames: map[string]string{"#o": "owner", "#ttl": "ttl"},
-			ExpressionAttributeValues: item{":sup": str(string(contact.SuppressedErased)), ":at": num(now.Unix()), ":t": str("slot"),
+			ExpressionAttributeValues: item{":sup": str(string(contact.SuppressedErased)), ":at": num(micros(now)), ":t": str("slot"),
 				":sv": num(schemaVersion)},
 		}})
 		var l *lost

@@ -491,9 +491,9 @@ func (b *Book) giveBack(ctx context.Context, slots *changes, primary, c *contact
 		}
 		s := slots.of(identity.Slot(b.site.Secret))
 		s.pass(owner, c.ID)
-		if sup := contact.Suppression(text(stored[i], "sup")); owner == "" && sup != "" && identity.Kind == crm.ByEmail {
-			c.Suppress(sup, c.UpdatedAt) // what the primary left behind with it
-			s.when("sup = :sup", ":sup", str(string(sup)))
+		if r := rememberedBy(stored[i]); owner == "" && r.Why != "" && identity.Kind == crm.ByEmail {
+			c.Suppress(r) // what the primary left behind with it
+			s.when("sup = :sup", ":sup", str(string(r.Why)))
 		} else if owner == "" {
 			s.conds = append(s.conds, "attribute_not_exists(sup)")
 		}

@@ -525,15 +525,15 @@ func (b *Book) claim(slot, owner crm.ContactID, sup contact.Suppression) types.T
 // release takes an identity from a contact that does not live in its slot; the
 // slot as it was read tells whether anything else is kept there. An address keeps
 // the suppression that its contact leaves, or a stricter one of before.
-func (b *Book) release(id crm.Identity, owner crm.ContactID, stored item, leaves contact.Suppression, now time.Time) types.TransactWriteItem {
+func (b *Book) release(id crm.Identity, owner crm.ContactID, stored item, leaves contact.Remembered) types.TransactWriteItem {
 	slot := id.Slot(b.site.Secret)
 	names := map[string]string{"#o": "owner"}
 	values := item{":me": str(string(owner))}
 	if id.Kind != crm.ByEmail {
-		leaves = ""
+		leaves = contact.Remembered{}
 	}
-	was := contact.Suppression(text(stored, "sup"))
-	if was == "" && leaves == "" && text(stored, "body") == "" && number(stored, "gone") == 0 && text(stored, "merged") == "" {
+	keeps, news := leaving(stored, leaves)
+	if keeps.Why == "" && text(stored, "body") == "" && number(stored, "gone") == 0 && text(stored, "merged") == "" {
 		return types.TransactWriteItem{Delete: &types.Delete{
 			TableName: b.t.name, Key: slotKey(&b.site, slot),
 			ConditionExpression: ptr("#o = :me AND attribute_not_exists(body) AND attribute_not_exists(gone) AND attribute_not_exists(merged)" +
@@ -549,8 +549,8 @@ func (b *Book) release(id crm.Identity, owner crm.ContactID, stored item, leaves
 		ExpressionAttributeNames:  names,
 		ExpressionAttributeValues: values,
 	}
-	if was.Stricter(leaves) != was {
-		remember(u, leaves, now)
+	if news {
+		remember(u, keeps)
 	}
 	return types.TransactWriteItem{Update: u}
 }

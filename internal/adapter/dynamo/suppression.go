@@ -26,19 +26,19 @@ import (
 // nothing is read for it that was not read before.
 
 // suppressions are what slots were read to remember, by slot.
-type suppressions map[crm.ContactID]contact.Suppression
+type suppressions map[crm.ContactID]contact.Remembered
 
 func (s suppressions) note(it item) {
-	if sup := text(it, "sup"); sup != "" {
-		s[crm.ContactID(text(it, "SK"))] = contact.Suppression(sup)
+	if r := rememberedBy(it); r.Why != "" {
+		s[crm.ContactID(text(it, "SK"))] = r
 	}
 }
 
 // suppressedBy is what the slots of addresses remember that a contact has or gains.
-func (b *Book) suppressedBy(known suppressions, ids []crm.Identity) (out contact.Suppression) {
+func (b *Book) suppressedBy(known suppressions, ids []crm.Identity) (out contact.Remembered) {
 	for _, id := range ids {
 		if id.Kind == crm.ByEmail {
-			out = out.Stricter(known[id.Slot(b.site.Secret)])
+			out = out.With(known[id.Slot(b.site.Secret)])
 		}
 	}
 	return out
@@ -67,11 +67,29 @@ func (b *Book) lifts(c *contact.Contact, kept []crm.Identity) (writes []types.Tr
 
 // lifted reports whether a change opens e-mail to somebody who had refused it.
 func lifted(old, next *contact.Contact) bool {
-	return old.Leaves() != "" && next.Leaves() == ""
+	return old.Leaves().Why != "" && next.Leaves().Why == ""
+}
+
+// rememberedBy is what a slot remembers.
+func rememberedBy(it item) contact.Remembered {
+	r := contact.Remembered{Why: contact.Suppression(text(it, "sup"))}
+	if at := number(it, "supat"); at > 1e14 {
+		r.Since = time.UnixMicro(at).UTC()
+	} else if at != 0 { // in seconds, as once written
+		r.Since = time.Unix(at, 0).UTC()
+	}
+	return r
+}
+
+// leaving is what a slot is to remember when a contact lets go of it; false if it does already.
+func leaving(stored item, leaves contact.Remembered) (contact.Remembered, bool) {
+	was := rememberedBy(stored)
+	next := was.With(leaves)
+	return next, next != was
 }
 
 // remember lets a write note a suppression in its slot; forget takes it away.
-func remember(u *types.Update, sup contact.Suppression, now time.Time) {
+func remember(u *types.Update, r contact.Remembered) {
 	expr := *u.UpdateExpression
 	if set, ok := strings.CutPrefix(expr, "SET "); ok {
 		expr = "SET sup = :sup, supat = :supat, " + set
@@ -79,7 +97,7 @@ func remember(u *types.Update, sup contact.Suppression, now time.Time) {
 		expr = "SET sup = :sup, supat = :supat " + expr
 	}
 	u.UpdateExpression = &expr
-	u.ExpressionAttributeValues[":sup"], u.ExpressionAttributeValues[":supat"] = str(string(sup)), num(now.Unix())
+	u.ExpressionAttributeValues[":sup"], u.ExpressionAttributeValues[":supat"] = str(string(r.Why)), num(micros(r.Since))
 }
 
 func forget(u *types.Update) {
@@ -119,9 +137,9 @@ func (b *Book) Suppress(ctx context.Context, address string, why contact.Suppres
 			}
 			return err
 		}
-		was := contact.Suppression(text(it, "sup"))
-		next := was.Stricter(why)
-		if next == was {
+		was := rememberedBy(it)
+		next := was.With(contact.Remembered{Why: why, Since: now})
+		if next.Why == was.Why {
 			return nil
 		}
 		u := &types.Update{
@@ -129,11 +147,11 @@ func (b *Book) Suppress(ctx context.Context, address string, why contact.Suppres
 			UpdateExpression:          ptr("SET sup = :sup, supat = :at, t = :t, sv = :sv REMOVE #ttl"),
 			ConditionExpression:       ptr("attribute_not_exists(#o) AND attribute_not_exists(sup)"),
 			ExpressionAttributeNames:  map[string]string{"#o": "owner", "#ttl": "ttl"},
-			ExpressionAttributeValues: item{":sup": str(string(next)), ":at": num(now.Unix()), ":t": str("slot"), ":sv": num(schemaVersion)},
+			ExpressionAttributeValues: item{":sup": str(string(next.Why)), ":at": num(micros(next.Since)), ":t": str("slot"), ":sv": num(schemaVersion)},
 		}
-		if was != "" {
+		if was.Why != "" {
 			u.ConditionExpression = ptr("attribute_not_exists(#o) AND sup = :was")
-			u.ExpressionAttributeValues[":was"] = str(string(was))
+			u.ExpressionAttributeValues[":was"] = str(string(was.Why))
 		}
 		err = b.t.commit(ctx, b.site.ID, types.TransactWriteItem{Update: u})
 		var l *lost
@@ -183,11 +201,8 @@ func (b *Book) Suppressions(ctx context.Context, addresses []string) ([]consent.
 }
 
 func suppressedOf(it item) consent.Suppressed {
-	s := consent.Suppressed{Hash: text(it, "SK"), Reason: contact.Suppression(text(it, "sup"))}
-	if at := number(it, "supat"); at != 0 {
-		s.At = time.Unix(at, 0).UTC()
-	}
-	return s
+	r := rememberedBy(it)
+	return consent.Suppressed{Hash: text(it, "SK"), Reason: r.Why, At: r.Since}
 }
 
 // ListSuppressed implements consent.Book: shard after shard, in the order of the

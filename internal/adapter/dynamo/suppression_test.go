@@ -249,3 +249,91 @@ func TestEveryChangeOfConsentLeavesEvidence(t *testing.T) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 }
+
+// A refusal keeps its own date, whatever becomes of the contact and whatever the source
+// that brings the address back says of itself: a consent of before lifts it never, one of
+// after it as ever.
+func TestASuppressionKeepsItsDate(t *testing.T) {
+	ctx := context.Background()
+	left := now.Add(-30*24*time.Hour + 123456*time.Microsecond)
+	refused := func(t *testing.T, b *dynamo.Book, address string) {
+		t.Helper()
+		s, err := b.Suppressions(ctx, []string{address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s[0].Reason != contact.SuppressedUnsubscribed || !s[0].At.Equal(left) {
+			t.Errorf("%s is %s since %v, want %v", address, s[0].Reason, s[0].At, left)
+		}
+	}
+	left1 := func(t *testing.T, b *dynamo.Book, address string) contact.Contact {
+		c := create(t, b, address)
+		c, err := b.Change(ctx, c.ID, left, func(c *contact.Contact) ([]timeline.Activity, error) {
+			c.Settle(byEmail, contact.ConsentUnsubscribed, contact.Mark{Since: left, Source: "link"})
+			return nil, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for name, asOf := range map[string]time.Time{"of before": left.Add(-200 * 24 * time.Hour), "of after": now.Add(time.Hour)} {
+		facts := contact.Facts{Email: "emma@b.example", Source: "order", AsOf: contact.Stamp{At: asOf}}
+		t.Run("deleted, and an order "+name, func(t *testing.T) {
+			b := book(t)
+			c := left1(t, b, "emma@b.example")
+			for range 2 { // the second life, too
+				remove(t, b, c.ID)
+				refused(t, b, "emma@b.example")
+				var err error
+				if c, _, err = b.Upsert(ctx, facts, now, plain); err != nil {
+					t.Fatal(err)
+				}
+				refused(t, b, "emma@b.example")
+			}
+		})
+		t.Run("known by its id, and an order "+name+" brings the address", func(t *testing.T) {
+			b := book(t)
+			remove(t, b, left1(t, b, "emma@b.example").ID)
+			f := facts
+			f.Email, f.ExternalIDs = "", []string{"c1"}
+			if _, _, err := b.Upsert(ctx, f, now, plain); err != nil {
+				t.Fatal(err)
+			}
+			f.Email = facts.Email
+			if _, _, err := b.Upsert(ctx, f, now, func(c *contact.Contact, f contact.Facts, _ bool) ([]timeline.Activity, error) {
+				c.Enrich(f)
+				return nil, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			refused(t, b, "emma@b.example")
+		})
+	}
+	t.Run("moved away and back", func(t *testing.T) {
+		b := book(t)
+		c := left1(t, b, "emma@b.example")
+		c = change(t, b, c.ID, setEmail("other@b.example"))
+		refused(t, b, "emma@b.example")
+		refused(t, b, "other@b.example")
+		remove(t, b, c.ID)
+		refused(t, b, "other@b.example")
+		create(t, b, "emma@b.example")
+		refused(t, b, "emma@b.example")
+		if _, _, err := b.CreateAll(ctx, []contact.Contact{draft(t, "other@b.example")}, nil); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, b, "other@b.example")
+	})
+	t.Run("taken over by who had left before", func(t *testing.T) {
+		b := book(t)
+		remove(t, b, left1(t, b, "emma@b.example").ID)
+		c := create(t, b, "other@b.example")
+		change(t, b, c.ID, func(c *contact.Contact) ([]timeline.Activity, error) {
+			c.Settle(byEmail, contact.ConsentUnsubscribed, contact.Mark{Since: left.Add(-time.Hour), Source: "link"})
+			return nil, nil
+		})
+		change(t, b, c.ID, setEmail("emma@b.example"))
+		refused(t, b, "emma@b.example")
+	})
+}

@@ -217,11 +217,13 @@ func (c *Contact) hear(s Scope, said Consent, m Mark) (changed bool) {
 	if said.rank() <= c.Standing(s).State.rank() && !(s.List == "" && said.Blocks()) { // nothing, or nothing new
 		return false
 	}
-	if refusal, _ := c.Refused(s); refusal != "" {
+	if refusal, since := c.Refused(s); refusal != "" {
 		if s.List == "" && !said.Blocks() {
 			return false
 		}
-		said = Strictest(said, refusal)
+		if said = Strictest(said, refusal); refusal != ConsentBounced && since.After(m.Since) {
+			m.Since = since // a stricter one of before makes the last one no older
+		}
 	}
 	if c.Standing(s).State.rank() < said.rank() {
 		c.stand(s, Standing{said, m})
@@ -438,9 +440,11 @@ func (c *Contact) JoinConsents(other *Contact) (changed bool) {
 	for _, ch := range ConsentChannels {
 		st := other.Standing(Scope{Channel: ch})
 		changed = c.hear(Scope{Channel: ch}, st.State, st.Mark) || changed
+		changed = c.since(Scope{Channel: ch}, st.State, st.Since) || changed
 	}
 	for _, s := range other.Subscriptions {
 		changed = c.hear(Scope{s.Channel, s.List}, s.State, s.Mark) || changed
+		changed = c.since(Scope{s.Channel, s.List}, s.State, s.Since) || changed
 	}
 	for _, ch := range ConsentChannels {
 		changed = c.hold(ch, other) || changed
@@ -531,9 +535,46 @@ func (s Suppression) Consent() Consent {
 	return ConsentNever
 }
 
-// Suppress lets the contact start where the suppression of its address says.
-func (c *Contact) Suppress(s Suppression, now time.Time) (changed bool) {
-	return s != "" && c.hear(Scope{Channel: ByEmail}, s.Consent(), Mark{Since: now, Source: "suppression"})
+// Remembered is what the suppression list says of an address: why it takes no mail,
+// and since when. It is that refusal's own date, whatever becomes of the contact.
+type Remembered struct {
+	Why   Suppression // "": nothing
+	Since time.Time
+}
+
+// With is what stays of two: the stricter reason, and the later date, so that nothing
+// that came before either of them lifts it. A bounce is no wish: it dates none.
+func (r Remembered) With(o Remembered) Remembered {
+	if r.Why.Stricter(o.Why) == r.Why {
+		r, o = o, r
+	}
+	if r.Why == "" || r.Why == SuppressedBounced && o.Why != r.Why {
+		return o
+	}
+	r.Why = o.Why
+	if o.Since.After(r.Since) {
+		r.Since = o.Since
+	}
+	return r
+}
+
+// Suppress lets the contact start where the suppression of its address says, and since
+// when that says so: not since the contact was made, nor since its source knew it.
+func (c *Contact) Suppress(r Remembered) (changed bool) {
+	s := Scope{Channel: ByEmail}
+	return r.Why != "" && (c.hear(s, r.Why.Consent(), Mark{Since: r.Since, Source: "suppression"}) || c.since(s, r.Why.Consent(), r.Since))
+}
+
+// since keeps the later date of two refusals of a scope, as a consent of before either
+// lifts neither. A bounce is no wish: it dates none.
+func (c *Contact) since(s Scope, said Consent, at time.Time) bool {
+	st := c.Standing(s)
+	if !said.Blocks() || !st.State.Blocks() || said == ConsentBounced && st.State != said || !at.After(st.Since) {
+		return false
+	}
+	st.Since = at
+	c.stand(s, st)
+	return true
 }
 
 // Suppressed is why the contact takes no marketing mail; "" if it may be sent some.
@@ -541,9 +582,9 @@ func (c *Contact) Suppressed() Suppression { return suppressionOf(c.Consent) }
 
 // Leaves is the suppression that the contact's addresses keep when it lets go of
 // them, "" for none: with its lists goes what they alone had lifted.
-func (c *Contact) Leaves() Suppression {
-	refusal, _ := c.Refused(Scope{Channel: ByEmail})
-	return suppressionOf(refusal)
+func (c *Contact) Leaves() Remembered {
+	refusal, since := c.Refused(Scope{Channel: ByEmail})
+	return Remembered{suppressionOf(refusal), since}
 }
 
 func suppressionOf(c Consent) Suppression {

@@ -220,3 +220,35 @@ func TestProofsArePackedAndUnpacked(t *testing.T) {
 		}
 	}
 }
+
+// Of two refusals that meet in one contact the stricter stays, and the later date: a
+// consent that was given between the two lifts neither.
+func TestTheLaterRefusalStaysInAMerge(t *testing.T) {
+	early, late := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	refused := func(to Consent, at time.Time) Contact {
+		c := Contact{Email: "a@b.example", CreatedAt: early}
+		c.Settle(Scope{Channel: ByEmail, List: "l"}, to, Mark{Since: at, Source: "link"})
+		c.Settle(Scope{Channel: ByEmail}, to, Mark{Since: at, Source: "link"})
+		return c
+	}
+	for _, states := range [][2]Consent{
+		{ConsentUnsubscribed, ConsentUnsubscribed}, {ConsentComplained, ConsentUnsubscribed},
+		{ConsentUnsubscribed, ConsentComplained},
+	} {
+		a, b := refused(states[0], early), refused(states[1], late)
+		for _, pair := range [][2]Contact{{a.Clone(), b.Clone()}, {b.Clone(), a.Clone()}} {
+			pair[0].JoinConsents(&pair[1])
+			for _, list := range []string{"", "l"} {
+				is, since := pair[0].Refused(Scope{Channel: ByEmail, List: list})
+				if is != Strictest(states[0], states[1]) || !since.Equal(late) {
+					t.Errorf("of %v, list %q: %s since %v", states, list, is, since)
+				}
+			}
+		}
+	}
+	c := refused(ConsentUnsubscribed, late)
+	c.Enrich(Facts{Source: "import:j", AsOf: Stamp{At: early}, Consent: ConsentComplained})
+	if is, since := c.Refused(Scope{Channel: ByEmail}); is != ConsentComplained || !since.Equal(late) {
+		t.Errorf("after an old file: %s since %v", is, since)
+	}
+}

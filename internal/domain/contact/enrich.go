@@ -47,7 +47,7 @@ type Facts struct {
 
 	// Suppressed is set by the book: what the suppression list says of an address
 	// of these facts that nobody answers to, by crm.EmailKey.
-	Suppressed map[string]Suppression
+	Suppressed map[string]Remembered
 }
 
 // Effect tells what a rule did.
@@ -138,9 +138,9 @@ func (c *Contact) hearAll(f Facts) (changed bool) {
 	for _, l := range f.Lists {
 		changed = c.hear(Scope{l.Channel, l.List}, l.State, m) || changed
 	}
-	for address, s := range f.Suppressed {
+	for address, r := range f.Suppressed {
 		if c.HasEmail(address) {
-			changed = c.Suppress(s, f.AsOf.At) || changed
+			changed = c.Suppress(r) || changed
 		}
 	}
 	return changed

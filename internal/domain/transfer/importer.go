@@ -981,8 +981,8 @@ func together(gaps []gap) rejection {
 // bring is the rule of an import for one row and its contact.
 func (w *rowWorker) bring(row int, c *contact.Contact, f contact.Facts, isNew bool) (outcome, error) {
 	opt := w.job.Options
-	for address, s := range f.Suppressed { // set by the book: nobody has these addresses
-		if s != contact.SuppressedErased {
+	for address, r := range f.Suppressed { // set by the book: nobody has these addresses
+		if r.Why != contact.SuppressedErased {
 			continue
 		}
 		if isNew {
