@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -273,6 +274,7 @@ func standing(s contact.Standing) StandingJSON {
 type subscriptionJSON struct {
 	List string `json:"list" example:"list_7h2k9q4m1x8w"`
 	StandingJSON
+	UnsubscribeURL string `json:"unsubscribe_url,omitempty" doc:"Only with the evidence, for who may send messages: the person's own link to leave this list, for the List-Unsubscribe header and the foot of a mail" example:"https://api.example.com/c/bakery-Zm9v"`
 }
 
 // subscriptionsOf are those of lists that the site still has.
@@ -280,7 +282,7 @@ func subscriptionsOf(c *contact.Contact, pol contact.Policy) []subscriptionJSON 
 	out := []subscriptionJSON{}
 	for _, l := range c.Subscriptions {
 		if _, ok := pol.List(l.List); ok {
-			out = append(out, subscriptionJSON{l.List, standing(l.Standing)})
+			out = append(out, subscriptionJSON{List: l.List, StandingJSON: standing(l.Standing)})
 		}
 	}
 	return out
@@ -320,10 +322,12 @@ type consentAnswer struct {
 		Channels      map[contact.Channel]StandingJSON `json:"channels" doc:"By channel; that of e-mail is the contact's consent" example:"{\"email\":{\"state\":\"subscribed\"}}"`
 		Subscriptions []subscriptionJSON               `json:"subscriptions" nullable:"false"`
 		History       []evidenceJSON                   `json:"history" nullable:"false" doc:"Oldest first"`
+
+		UnsubscribeURL string `json:"unsubscribe_url,omitempty" doc:"For who may send messages, of a contact with an address: the person's own link to leave all mail, for the List-Unsubscribe header (RFC 8058: it takes a POST) and the foot of a mail. It never ends" example:"https://api.example.com/c/bakery-Zm9v"`
 	}
 }
 
-func (h contactsAPI) getConsent(ctx context.Context, c caller, in *ByID) (*consentAnswer, error) {
+func (h contactsAPI) getConsent(ctx context.Context, c caller, in *consentInput) (*consentAnswer, error) {
 	b := h.open(c.site)
 	k, err := b.Get(ctx, crm.ContactID(in.ID))
 	if err != nil {
@@ -339,6 +343,17 @@ func (h contactsAPI) getConsent(ctx context.Context, c caller, in *ByID) (*conse
 		out.Body.Channels[ch] = standing(k.Standing(contact.Scope{Channel: ch}))
 	}
 	out.Body.Subscriptions, out.Body.History = subscriptionsOf(&k, c.site.Policy()), []evidenceJSON{}
+	if k.Email != "" && c.by.May(site.MessagesSend) {
+		leave := func(list string) string {
+			return consent.UnsubscribeLink(c.site, cmp.Or(h.url, in.base), &k, list, h.clock.Now())
+		}
+		out.Body.UnsubscribeURL = leave("")
+		for i := range out.Body.Subscriptions {
+			if l, _ := c.site.Policy().List(out.Body.Subscriptions[i].List); l.Channel == contact.ByEmail {
+				out.Body.Subscriptions[i].UnsubscribeURL = leave(l.ID)
+			}
+		}
+	}
 	for _, r := range consent.History(&k, rows) {
 		out.Body.History = append(out.Body.History, evidence(r))
 	}
@@ -370,26 +385,30 @@ func (h contactsAPI) recordConsent(ctx context.Context, c caller, in *recordCons
 
 type subscribeInput struct {
 	ByID
-	base string
+	WithHost
 	Body struct {
 		List  string `json:"list" doc:"The list's id" example:"list_7h2k9q4m1x8w"`
 		State string `json:"state" doc:"subscribed or unsubscribed" example:"subscribed"`
 	}
 }
 
-// Resolve keeps what links in mails begin with where the deployment does not say it.
-func (in *subscribeInput) Resolve(ctx huma.Context) []error {
+type consentInput struct {
+	ByID
+	WithHost
+}
+
+// WithHost keeps what links in mails begin with where the deployment does not say it.
+type WithHost struct{ base string }
+
+// Resolve reads the host.
+func (in *WithHost) Resolve(ctx huma.Context) []error {
 	in.base = hostURL(ctx.Host())
 	return nil
 }
 
 func (h contactsAPI) subscribe(ctx context.Context, c caller, in *subscribeInput) (*contactAnswer, error) {
-	base := in.base
-	if h.url != "" {
-		base = h.url
-	}
 	k, err := consent.Subscribe(ctx, h.open(c.site), c.site, crm.ContactID(in.ID), in.Body.List, contact.Consent(in.Body.State), c.by,
-		base, h.clock.Now())
+		cmp.Or(h.url, in.base), h.clock.Now())
 	if err != nil {
 		return nil, h.absent(ctx, c, in.ID, err)
 	}
