@@ -119,8 +119,20 @@ func (b *Book) atHomeByEmail(c *contact.Contact) bool {
 
 // Suppress implements consent.Book.
 func (b *Book) Suppress(ctx context.Context, address string, why contact.Suppression, now time.Time) error {
-	id := crm.EmailIdentity(address)
-	slot := id.Slot(b.site.Secret)
+	return b.SuppressSlot(ctx, crm.EmailIdentity(address).Slot(b.site.Secret), why, now)
+}
+
+// SlotRemembers implements consent.Book.
+func (b *Book) SlotRemembers(ctx context.Context, slot crm.ContactID) (contact.Suppression, error) {
+	it, err := b.slotItem(ctx, slot)
+	if err != nil || text(it, "owner") != "" {
+		return "", err
+	}
+	return rememberedBy(it).Why, nil
+}
+
+// SuppressSlot implements consent.Book.
+func (b *Book) SuppressSlot(ctx context.Context, slot crm.ContactID, why contact.Suppression, now time.Time) error {
 	for try := 1; try <= maxTries; try++ {
 		if try > 1 {
 			if err := pause(ctx, try); err != nil {
@@ -131,11 +143,12 @@ func (b *Book) Suppress(ctx context.Context, address string, why contact.Suppres
 		if err != nil {
 			return err
 		}
-		if _, lives, err := b.answers(ctx, id, it); err != nil || lives {
-			if err == nil {
-				err = crm.Errorf(crm.Conflict, "a contact of this site has this address; change its consent instead")
+		if text(it, "owner") != "" {
+			if _, err := b.AtSlot(ctx, slot); err == nil {
+				return crm.Errorf(crm.Conflict, "a contact of this site has this address; change its consent instead")
+			} else if crm.CodeOf(err) != crm.NotFound {
+				return err
 			}
-			return err
 		}
 		was := rememberedBy(it)
 		next := was.With(contact.Remembered{Why: why, Since: now})

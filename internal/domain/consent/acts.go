@@ -288,24 +288,33 @@ type Outcome struct {
 // open links too.
 func Look(ctx context.Context, b Book, s site.Site, t Token, now time.Time) (Outcome, error) {
 	o := Outcome{Purpose: t.Purpose}
-	c, err := b.AtSlot(ctx, t.Address)
-	switch {
-	case crm.CodeOf(err) == crm.NotFound:
-		o.Over = t.Purpose == ToConfirm
-		o.Done = !o.Over // whoever is not known gets no mail
-		o.Already = o.Done
-		return o, nil
-	case err != nil:
-		return o, err
-	}
 	if t.Purpose == ToUnsubscribe {
-		sc := allMail
-		if d, ok := s.Policy().List(t.List); ok && t.List != "" {
-			o.Lists, sc = []string{d.Name}, d.Scope()
+		who, held, err := t.leaves(ctx, b)
+		if err != nil {
+			return o, err
 		}
-		o.Done = c.Standing(sc).State.Blocks()
+		sc := t.scope(s)
+		if d, ok := s.Policy().List(sc.List); ok && len(who) > 0 {
+			o.Lists = []string{d.Name}
+		}
+		o.Done = !slices.ContainsFunc(who, func(c contact.Contact) bool { return !c.Standing(sc).State.Blocks() })
+		if !held && o.Done {
+			why, err := b.SlotRemembers(ctx, t.Address)
+			if err != nil {
+				return o, err
+			}
+			o.Done = why.Consent().Blocks()
+		}
 		o.Already = o.Done
 		return o, nil
+	}
+	c, err := b.AtSlot(ctx, t.Address)
+	if crm.CodeOf(err) == crm.NotFound {
+		o.Over = true
+		return o, nil
+	}
+	if err != nil {
+		return o, err
 	}
 	scopes := t.confirms(s, &c, now)
 	if len(scopes) == 0 {
@@ -318,6 +327,75 @@ func Look(ctx context.Context, b Book, s site.Site, t Token, now time.Time) (Out
 		}
 	}
 	return o, nil
+}
+
+// scope is what a link takes somebody off: all mail, where its list is gone.
+func (t Token) scope(s site.Site) contact.Scope {
+	if d, ok := s.Policy().List(t.List); ok && t.List != "" {
+		return d.Scope()
+	}
+	return allMail
+}
+
+// leaves are those whom a link to unsubscribe is about: who has the address (held), and
+// whom the mail was sent to, who may have another by now. A link that names no contact,
+// of an address that nobody has, is of who was made with that address.
+func (t Token) leaves(ctx context.Context, b Book) (who []contact.Contact, held bool, err error) {
+	c, err := b.AtSlot(ctx, t.Address)
+	if held = err == nil; held {
+		who = append(who, c)
+	} else if crm.CodeOf(err) != crm.NotFound {
+		return nil, false, err
+	}
+	to := t.Contact
+	if to == "" && !held {
+		to = t.Address
+	}
+	if to == "" {
+		return who, held, nil
+	}
+	c, err = b.Get(ctx, to)
+	switch {
+	case crm.CodeOf(err) == crm.NotFound:
+	case err != nil:
+		return nil, false, err
+	case !held || c.ID != who[0].ID:
+		who = append(who, c)
+	}
+	return who, held, nil
+}
+
+// leave takes those whom a link is about off what it is for; an address that nobody has goes
+// on the suppression list, or it would be written to again when it comes back.
+func leave(ctx context.Context, b Book, s site.Site, t Token, p contact.Proof, now time.Time) error {
+	for range 3 { // as whoever has the address may come and go
+		who, held, err := t.leaves(ctx, b)
+		if err != nil {
+			return err
+		}
+		for i := range who {
+			_, err := b.Change(ctx, who[i].ID, now, func(c *contact.Contact) ([]timeline.Activity, error) {
+				before, p := c.Clone(), p
+				if sc := t.scope(s); c.Standing(sc).State.Blocks() || !c.Settle(sc, contact.ConsentUnsubscribed, contact.Mark{Since: now, Source: p.Source}) {
+					return nil, contact.ErrUnchanged
+				}
+				if p.Address = c.Email; i > 0 || !held {
+					p.Address, p.Note = "", "by the link of a mail to an address that they had before"
+				}
+				return rows(s, p, &before, c), nil
+			})
+			if err != nil && crm.CodeOf(err) != crm.NotFound {
+				return err
+			}
+		}
+		if held {
+			return nil
+		}
+		if err := b.SuppressSlot(ctx, t.Address, contact.SuppressedUnsubscribed, now); crm.CodeOf(err) != crm.Conflict {
+			return err
+		}
+	}
+	return crm.Errorf(crm.Busy, "too many writers change this at once; try again in a moment")
 }
 
 // confirms is what a link may confirm: what is awaited of the person, who has not
@@ -361,6 +439,11 @@ func Act(ctx context.Context, b Book, s site.Site, t Token, how, lang, network s
 		return o, err
 	}
 	p := contact.Proof{How: how, Source: how, At: now, Language: lang, Network: network}
+	if t.Purpose == ToUnsubscribe {
+		err := leave(ctx, b, s, t, p, now)
+		o.Done = err == nil
+		return o, err
+	}
 	k, err := b.AtSlot(ctx, t.Address)
 	if err != nil {
 		return o, err
@@ -371,18 +454,8 @@ func Act(ctx context.Context, b Book, s site.Site, t Token, how, lang, network s
 		p.Address = c.Email
 		m := contact.Mark{Since: now, Source: how}
 		changed := false
-		if t.Purpose == ToUnsubscribe {
-			sc := allMail
-			if d, ok := s.Policy().List(t.List); ok && t.List != "" {
-				sc = d.Scope()
-			}
-			if !c.Standing(sc).State.Blocks() {
-				changed = c.Settle(sc, contact.ConsentUnsubscribed, m)
-			}
-		} else {
-			for _, sc := range t.confirms(s, c, now) {
-				changed = c.Settle(sc, contact.ConsentSubscribed, m) || changed
-			}
+		for _, sc := range t.confirms(s, c, now) {
+			changed = c.Settle(sc, contact.ConsentSubscribed, m) || changed
 		}
 		if !changed {
 			return nil, contact.ErrUnchanged

@@ -35,6 +35,10 @@ type Book interface {
 	// Suppress puts an address that no contact answers to on the list; what is
 	// stricter there stays. crm.Conflict if a contact has the address.
 	Suppress(ctx context.Context, address string, why contact.Suppression, now time.Time) error
+	// SuppressSlot is Suppress of the address of a slot, and SlotRemembers tells what the
+	// list says of it: nothing while a contact has the address.
+	SuppressSlot(ctx context.Context, slot crm.ContactID, why contact.Suppression, now time.Time) error
+	SlotRemembers(ctx context.Context, slot crm.ContactID) (contact.Suppression, error)
 	// Suppressions tells of each address whether it is suppressed, in their order: by
 	// the list, or by the consent of the contact that has it.
 	Suppressions(ctx context.Context, addresses []string) ([]Suppressed, error)

@@ -583,3 +583,86 @@ func TestASubscriptionsMailLeadsToThePublicAddress(t *testing.T) {
 		t.Errorf("links %v", links)
 	}
 }
+
+// A link to unsubscribe is heard whatever became of the contact: the address is remembered,
+// and whom the mail was sent to gets none at another one.
+func TestAnUnsubscriptionIsRecordedWhateverBecameOfTheContact(t *testing.T) {
+	n := newNewsletter(t)
+	ctx := context.Background()
+	st, _ := n.table.ByID(ctx, n.id)
+	made := func(email string) (contact.Contact, string) {
+		t.Helper()
+		n.must(201, n.do("POST", "/v1/contacts", `{"email":"`+email+`","consent":"subscribed"}`))
+		c := n.find(email)
+		return c, strings.TrimPrefix(consent.UnsubscribeLink(st, "https://api.example.nl", &c, "", n.clock), "https://api.example.nl")
+	}
+	check := func(email string) any {
+		t.Helper()
+		return n.must(200, n.do("POST", "/v1/suppressions/check", `{"emails":["`+email+`"]}`))["suppressions"].([]any)[0].(map[string]any)["reason"]
+	}
+	leave := func(link, body string) {
+		t.Helper()
+		if w := n.visit("GET", link, ""); w.Code != 200 || !strings.Contains(w.Body.String(), "Meld mij af") {
+			t.Errorf("the page before: %d %s", w.Code, w.Body)
+		}
+		for range 2 {
+			if w := n.visit("POST", link, body); w.Code != 200 || !strings.Contains(w.Body.String(), "Je bent afgemeld") {
+				t.Errorf("leaving: %d %s", w.Code, w.Body)
+			}
+		}
+		if w := n.visit("GET", link, ""); !strings.Contains(w.Body.String(), "Je bent afgemeld") {
+			t.Errorf("the page after: %s", w.Body)
+		}
+	}
+	for i, body := range []string{"", "List-Unsubscribe=One-Click"} {
+		email := fmt.Sprintf("gone%d@b.example", i)
+		c, link := made(email)
+		n.must(204, n.do("DELETE", "/v1/contacts/"+string(c.ID), "", "If-Match", "*"))
+		leave(link, body)
+		if got := check(email); got != "unsubscribed" {
+			t.Errorf("%s is %v", email, got)
+		}
+		if _, _, err := n.book.Upsert(ctx, contact.Facts{Email: email, Source: "import:x", Consent: contact.ConsentSubscribed}, n.clock, enrich); err != nil {
+			t.Fatal(err)
+		}
+		n.want(email, "unsubscribed", "never")
+	}
+
+	c, link := made("sw@b.example")
+	old := strings.TrimPrefix(consent.Link(st, "", consent.Token{Purpose: consent.ToUnsubscribe, Address: crm.EmailIdentity("sw@b.example").Slot(st.Secret), At: n.clock}), "https://api.example.nl")
+	n.must(200, n.do("PATCH", "/v1/contacts/"+string(c.ID), `{"email":"sw2@b.example"}`, "If-Match", "*"))
+	leave(link, "")
+	n.want("sw2@b.example", "unsubscribed", "never")
+	for _, email := range []string{"sw@b.example", "sw2@b.example"} {
+		if got := check(email); got != "unsubscribed" {
+			t.Errorf("%s is %v", email, got)
+		}
+	}
+	if w := n.visit("GET", old, ""); !strings.Contains(w.Body.String(), "Je bent afgemeld") { // one that names no contact
+		t.Errorf("a link of before: %s", w.Body)
+	}
+
+	// Somebody else has the address by now: they who read its mail leave, and whom it was sent to.
+	c, link = made("shared@b.example")
+	n.must(200, n.do("PATCH", "/v1/contacts/"+string(c.ID), `{"email":"own@b.example"}`, "If-Match", "*"))
+	made("shared@b.example")
+	leave(link, "")
+	n.want("own@b.example", "unsubscribed", "never")
+	n.want("shared@b.example", "unsubscribed", "never")
+
+	// Merged, and the primary has dropped the address since.
+	c, link = made("merged@b.example")
+	p, _ := made("primary@b.example")
+	if _, _, _, err := n.book.Merge(ctx, contact.MergeOrder{Primary: p.ID, Others: []crm.ContactID{c.ID}, Source: "api", By: "key_1", At: n.clock,
+		Check: func([]contact.Contact) error { return nil }}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.book.Change(ctx, p.ID, n.clock, func(c *contact.Contact) ([]timeline.Activity, error) { c.Emails = nil; return nil, nil }); err != nil {
+		t.Fatal(err)
+	}
+	leave(link, "")
+	n.want("primary@b.example", "unsubscribed", "never")
+	if got := check("merged@b.example"); got != "unsubscribed" {
+		t.Errorf("the merged one's address is %v", got)
+	}
+}
