@@ -666,3 +666,26 @@ func TestAnUnsubscriptionIsRecordedWhateverBecameOfTheContact(t *testing.T) {
 		t.Errorf("the merged one's address is %v", got)
 	}
 }
+
+// The pages of links to a list that is gone say what is so.
+func TestThePagesOfADeletedListAreTrue(t *testing.T) {
+	n := newNewsletter(t)
+	n.sign("emma@b.example")
+	c := n.find("emma@b.example")
+	confirm := n.mails(c)[0]
+	st, _ := n.table.ByID(context.Background(), n.id)
+	leave := strings.TrimPrefix(consent.UnsubscribeLink(st, "https://api.example.nl", &c, n.list, n.clock), "https://api.example.nl")
+	all := "Dit geldt voor alle nieuwsbrieven"
+	if w := n.visit("GET", leave, ""); strings.Contains(w.Body.String(), all) || !strings.Contains(w.Body.String(), "News") {
+		t.Errorf("of a list that is there: %s", w.Body)
+	}
+	n.endList(n.list)
+	for _, method := range []string{"GET", "POST"} {
+		if w := n.visit(method, confirm, ""); !strings.Contains(w.Body.String(), "of de lijst of je adres is hier niet meer bekend") {
+			t.Errorf("%s to confirm: %s", method, w.Body)
+		}
+		if w := n.visit(method, leave, ""); !strings.Contains(w.Body.String(), all) {
+			t.Errorf("%s to unsubscribe: %s", method, w.Body)
+		}
+	}
+}

@@ -68,11 +68,12 @@ var words = map[string][2]string{ // en, nl
 	"confirm do":        {"Yes, I confirm", "Ja, ik bevestig"},
 	"confirm done":      {"Your subscription is confirmed", "Je aanmelding is bevestigd"},
 	"confirm already":   {"Your subscription was already confirmed", "Je aanmelding was al bevestigd"},
-	"confirm over":      {"There is nothing to confirm here any more: the link is older than seven days, or you have left since. Ask for it again where you signed up.", "Hier is niets meer te bevestigen: de link is ouder dan zeven dagen, of je hebt je daarna afgemeld. Meld je opnieuw aan waar je dat eerder deed."},
+	"confirm over":      {"There is nothing to confirm here any more: the link is older than seven days, you have left since, or the list or your address is no longer known here. Ask for it again where you signed up.", "Hier is niets meer te bevestigen: de link is ouder dan zeven dagen, je hebt je daarna afgemeld, of de lijst of je adres is hier niet meer bekend. Meld je opnieuw aan waar je dat eerder deed."},
 	"unsubscribe title": {"Unsubscribe", "Afmelden"},
 	"unsubscribe text":  {"Do you no longer want mail from", "Wil je geen mail meer van"},
 	"unsubscribe do":    {"Unsubscribe me", "Meld mij af"},
 	"unsubscribe done":  {"You are unsubscribed", "Je bent afgemeld"},
+	"unsubscribe all":   {"This goes for all newsletters and offers, not for one list.", "Dit geldt voor alle nieuwsbrieven en aanbiedingen, niet voor één lijst."},
 	"no link":           {"This link does not work", "Deze link werkt niet"},
 }
 
@@ -140,6 +141,7 @@ func parsePages() *template.Template {
 {{if .Over}}<p role="alert">{{say .Lang "confirm over"}}</p>
 {{else}}
 {{if not .Done}}<p>{{if $confirm}}{{say .Lang "confirm text"}}{{else}}{{say .Lang "unsubscribe text"}}{{end}} {{.Site}}{{if not $confirm}}{{if not .Lists}}?{{end}}{{end}}</p>{{end}}
+{{if not $confirm}}{{if not .Lists}}<p>{{say .Lang "unsubscribe all"}}</p>{{end}}{{end}}
 {{with .Lists}}<ul>{{range .}}<li>{{.}}</li>{{end}}</ul>{{end}}
 {{if not .Done}}{{if $confirm}}<p>{{say .Lang "confirm ask"}}</p>{{end}}
 <form method="post" action="?lang={{.Lang}}"><button type="submit">{{if $confirm}}{{say .Lang "confirm do"}}{{else}}{{say .Lang "unsubscribe do"}}{{end}}</button></form>{{end}}
